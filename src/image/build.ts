@@ -199,7 +199,7 @@ function basesOf(
 
 /** A fault is placed at `image.from`. Adds to `pinned` the references that were looked up in kiln.lock, with their digests. */
 async function openBase(
-  { image: { from, args = {} } }: ServiceSpec,
+  { image: { from, args = {}, network } }: ServiceSpec,
   options: BuildOptions,
   place: LayerPlace,
   walk: WalkOptions,
@@ -222,8 +222,11 @@ async function openBase(
   };
   const progress = (text: string) => options.progress({ kind: "message", text });
   const note = (text: string) => options.progress({ kind: "note", text });
-  if (from.kind !== "dockerfile" && from.kind !== "packer" && Object.keys(args).length > 0)
+  const runsSteps = from.kind === "dockerfile" || from.kind === "packer";
+  if (!runsSteps && Object.keys(args).length > 0)
     throw await placed(argsElsewhere(), ["image", "args"], findPlace);
+  if (!runsSteps && network !== undefined)
+    throw await placed(networkElsewhere(), ["image", "network"], findPlace);
   try {
     return await sourceOf(from).open(from, {
       place,
@@ -231,6 +234,7 @@ async function openBase(
       walk,
       bases,
       args,
+      internet: network === "internet",
       channelDigest: options.channelDigest,
       env,
       clock,
@@ -249,6 +253,16 @@ function argsElsewhere(): KilnError {
     "Only a Dockerfile and a Packer template have arguments; `image.from` names neither.",
     {
       hint: "Leave `image.args` out, or write `from: dockerfile:PATH` or `from: packer:PATH`. Environment variables of the image are `image.env`.",
+    },
+  );
+}
+
+function networkElsewhere(): KilnError {
+  return new KilnError(
+    "spec_invalid",
+    "Only the steps of a Dockerfile and a Packer template use a network; `image.from` names neither.",
+    {
+      hint: "Leave `image.network` out. What servers may reach is `network`, outside `image`.",
     },
   );
 }

@@ -124,6 +124,7 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
     version: image.version,
     from: "path" in from ? { ...from, path: files.base ?? from.path } : from,
     ...(Object.keys(image.args).length === 0 ? {} : { args: image.args }),
+    ...(image.network === "internet" ? { network: image.network } : {}),
     packages: image.packages,
     sources: image.sources,
     ...(image.engine === "full" ? { engine: image.engine } : {}),

@@ -4,6 +4,8 @@ export interface ImageSpec {
   readonly from: ImageBase;
   /** Arguments of the Dockerfile, or variables of the Packer template, in place of their defaults. Absent: none. */
   readonly args?: Readonly<Record<string, string>>;
+  /** What the steps of a Dockerfile, or a Packer template, reach while they run. Absent: nothing. */
+  readonly network?: "internet";
   /** Debian package names, optionally `name=version`. */
   readonly packages: readonly string[];
   /** Package sources in place of the machine's: lines in the one-line format of sources.list(5). */

@@ -9,9 +9,9 @@ import { nearest } from "../../lib/nearest.ts";
 import { apartFolder, runApart } from "../apart.ts";
 import type { ProjectFile } from "../project/project-files.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
-import { buildahStore, buildahVersion, pinAll, writeLayouts } from "./built/buildah.ts";
+import { buildahStore, buildahVersion, noNetworkHint, pinAll, writeLayouts } from "./built/buildah.ts";
 import { contextFiles, contextKey, writeContext } from "./built/context.ts";
-import { keepResult, openResult } from "./built/result.ts";
+import { contentOf, keepResult, openResult } from "./built/result.ts";
 import { dockerfileSmells } from "./dockerfile-smells.ts";
 import { type StageImage, stageImages } from "./dockerfile-stages.ts";
 import type { Base, OpenCall } from "./source.ts";
@@ -24,7 +24,7 @@ const largestDockerfile = 1 << 20;
 const longestBuildMs = 3_600_000;
 
 /**
- * What a Dockerfile builds, as a base. buildah runs it, in namespaces of its own, without a network and as no user of the machine, with the files of
+ * What a Dockerfile builds, as a base. buildah runs it, in namespaces of its own, without a network unless `image.network` gives it one, and as no user of the machine, with the files of
  * the project that an image may have; each image that it builds on is pinned in kiln.lock. The Dockerfile is never changed.
  * Without a change of any of these nothing runs. Throws `dockerfile_invalid`, `dockerfile_failed`, `tool_missing`, and what
  * a registry and the files of a project throw.
@@ -42,14 +42,51 @@ export async function openDockerfile(base: DockerfileBase, call: OpenCall): Prom
     call,
   );
   const engine = await buildahVersion(call, "runs Dockerfiles");
-  const inputs = [text, base.stage, call.args, pinned, contextKey(files)];
+  const inputs = [
+    text,
+    base.stage,
+    call.args,
+    pinned,
+    contextKey(files),
+    ...(call.internet ? ["internet"] : []),
+  ];
   const key = sha256(JSON.stringify([recipe, engine, hostArchitecture(), ...inputs]));
   const result = join(call.place.cache, "dockerfile", key);
-  const known = await openResult(result, call);
-  if (known) return known;
-  await build({ base, text, images, pinned, files, result }, call);
-  const made = await openResult(result, call);
-  if (made === undefined) throw new KilnError("internal", `${result} is gone.`);
+  const known = async () => openResult(result, call);
+  const make = async () => {
+    await build({ base, text, images, pinned, files, result }, call);
+    const made = await openResult(result, call);
+    if (made === undefined) throw new KilnError("internal", `${result} is gone.`);
+    return made;
+  };
+  if (!call.internet) return (await known()) ?? make();
+  return pinnedResult({ name: `dockerfile:${name}`, stage: base.stage, inputs, known, make }, call);
+}
+
+interface Reaching {
+  readonly name: string;
+  readonly stage: string | undefined;
+  readonly inputs: readonly unknown[];
+  readonly known: () => Promise<Base | undefined>;
+  readonly make: () => Promise<Base>;
+}
+
+/** What steps fetch may be another thing tomorrow: kiln.lock pins the result to the inputs. */
+async function pinnedResult({ name, stage, inputs, known, make }: Reaching, call: OpenCall): Promise<Base> {
+  let made: Base | undefined;
+  await call.bases.built({
+    name: stage === undefined ? name : `${name}#${stage}`,
+    inputs: sha256(JSON.stringify([hostArchitecture(), inputs])),
+    known: async () => {
+      made = await known();
+      return made && contentOf(made);
+    },
+    build: async () => {
+      made = await make();
+      return contentOf(made);
+    },
+  });
+  if (made === undefined) throw new KilnError("internal", `${name} has no result.`);
   return made;
 }
 
@@ -92,7 +129,7 @@ export function withNames(text: string, images: readonly StageImage[], names: re
 async function runBuildah(
   { path, stage }: DockerfileBase,
   folder: string,
-  { signal, args }: OpenCall,
+  { signal, args, internet }: OpenCall,
 ): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new KilnError("not_root", "A Dockerfile is built as root.", {
@@ -102,7 +139,7 @@ async function runBuildah(
   const inside = (name: string) => join(apartFolder, name);
   const same = ["--timestamp", "0", "--identity-label=false", "--no-hosts", "--format", "oci"];
   const pinned = ["--pull=never", "--signature-policy", inside("policy.json")];
-  const closed = ["--isolation", "oci", "--network", "none", ...pinned];
+  const closed = ["--isolation", "oci", "--network", internet ? "host" : "none", ...pinned];
   const what = [
     ...(stage === undefined ? [] : ["--target", stage]),
     ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),
@@ -118,7 +155,7 @@ async function runBuildah(
       ...what,
       inside("context"),
     ] as const;
-    await runApart(folder, argv, { signal, timeoutMs: longestBuildMs });
+    await runApart(folder, argv, { signal, internet, timeoutMs: longestBuildMs });
   } catch (error) {
     if (!(error instanceof KilnError) || error.code !== "command_failed") throw error;
     const words = error.message
@@ -126,7 +163,7 @@ async function runBuildah(
       .replace(/^(Getting image|Copying|Writing manifest|Storing) .*\n/gm, "")
       .replaceAll(inside("Dockerfile"), path);
     throw new KilnError("dockerfile_failed", `${path} cannot be built: ${words}`, {
-      hint: "Steps have no network: bring what they need as files, or build on an image that has it.",
+      ...(internet ? {} : { hint: noNetworkHint("Steps") }),
       cause: error,
     });
   }

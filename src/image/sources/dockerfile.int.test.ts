@@ -1,18 +1,21 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import { exec } from "../../lib/process/exec.ts";
-import { buildImage } from "../build.ts";
+import { type BuildOptions, buildImage } from "../build.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
 import { basesIn } from "../store/images.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
 import { filesOf, registryWithShell } from "./built/testing.ts";
 
-const missing = ["docker-registry", "buildah", "runc"].filter(
+const missing = ["docker-registry", "buildah", "runc", "slirp4netns"].filter(
   (one) => spawnSync("which", [one]).status !== 0,
 );
 if (process.getuid?.() !== 0) missing.push("root");
@@ -32,11 +35,17 @@ afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
 
-function build(shop: Workshop, stage?: string, args?: Readonly<Record<string, string>>) {
+interface Asked {
+  readonly stage?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly network?: "internet";
+}
+
+function build(shop: Workshop, { stage, args, network }: Asked = {}, options: Partial<BuildOptions> = {}) {
   const from = { kind: "dockerfile", path: join(shop.project, "Dockerfile"), stage } as const;
   const findPlace = async () => ({ file: "kiln.yaml", line: 3, column: 9 });
-  const image = { from, command: undefined, ...(args === undefined ? {} : { args }) };
-  return buildImage(serviceSpec(image), { ...shop.options, findPlace });
+  const image = { from, command: undefined, ...(args && { args }), ...(network && { network }) };
+  return buildImage(serviceSpec(image), { ...shop.options, findPlace, ...options });
 }
 
 test.skipIf(missing.length > 0)("a Dockerfile with stages becomes an image, the same each time", async () => {
@@ -55,22 +64,22 @@ CMD ["/made"]
     write(".env", "PASSWORD=x");
     write("Dockerfile", text);
   }
-  const one = await build(shop, "final");
+  const one = await build(shop, { stage: "final" });
   const files = await filesOf(shop, one.digest);
   expect(files.made).toBe("hello");
   expect(files.net?.match(/^ *\w+:/gm)?.map((name) => name.trim())).toEqual(["lo:"]);
-  expect((await build(other, "final")).digest).toBe(one.digest);
+  expect((await build(other, { stage: "final" })).digest).toBe(one.digest);
   const store = imageStore(shop.state);
   expect(readConfig(store, readManifest(store, one.digest)).config?.Cmd).toEqual(["/made"]);
   const lock = JSON.parse(readFileSync(join(shop.project, "kiln.lock"), "utf8"));
   expect(Object.keys(lock.bases)).toEqual([base]);
   expect(readFileSync(join(shop.project, "Dockerfile"), "utf8")).toContain(`FROM ${base} AS build`);
-  const cached = await build(shop, "final");
+  const cached = await build(shop, { stage: "final" });
   expect(cached).toMatchObject({ digest: one.digest, changed: false });
   rmSync(join(shop.state.home, "images"), { recursive: true });
-  expect((await build(shop, "final")).digest).toBe(one.digest); // layers that are gone are built again
+  expect((await build(shop, { stage: "final" })).digest).toBe(one.digest); // layers that are gone are built again
   shop.write("app.txt", "changed");
-  expect((await filesOf(shop, (await build(shop, "final")).digest)).made).toBe("changed");
+  expect((await filesOf(shop, (await build(shop, { stage: "final" })).digest)).made).toBe("changed");
   expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
 });
 
@@ -88,9 +97,9 @@ test.skipIf(missing.length > 0)("secrets of the project do not reach a build, an
     "context/keys/public",
   ]);
   expect(basesIn(shop.state, digest)).toEqual([baseByDigest.split("@")[1]]);
-  const second = await build(shop, undefined, { EDITION: "2 $(id)" });
+  const second = await build(shop, { args: { EDITION: "2 $(id)" } });
   expect((await filesOf(shop, second.digest)).edition).toBe("2 $(id)\n");
-  await expect(build(shop, undefined, { EDITON: "2" })).rejects.toMatchObject({
+  await expect(build(shop, { args: { EDITON: "2" } })).rejects.toMatchObject({
     ...{ code: "dockerfile_invalid", hint: "Did you mean EDITION?" },
   });
 });
@@ -204,3 +213,51 @@ test.skipIf(missing.length > 0)(
     await expect.poll(sleeping, { timeout: 10_000, interval: 50 }).toBe(false);
   },
 );
+
+const address = Object.values(networkInterfaces())
+  .flatMap((all) => all ?? [])
+  .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+const unconnected = missing.length > 0 || address === undefined;
+if (address === undefined) console.log("skipped: this machine has no address but loopback");
+
+test.skipIf(unconnected)(
+  "with `network: internet`, steps reach what the machine reaches, but not its loopback, and the result is pinned",
+  { timeout: 240_000 },
+  async () => {
+    using shop = workshop();
+    let answer = "first";
+    await using outside = await served(() => answer, "0.0.0.0");
+    await using inside = await served(() => "secret", "127.0.0.1");
+    const fetched = `busybox nc ${address} ${outside.port} > /got`;
+    const closed = `! busybox nc -w 5 10.0.2.2 ${inside.port} && ! busybox nc -w 5 127.0.0.1 ${inside.port}`;
+    const text = `FROM ${base}\nUSER 0\nRUN ${fetched} && ${closed} && cat /etc/resolv.conf > /dns\nCMD ["/bin/sh"]\n`;
+    shop.write("Dockerfile", text);
+    await expect(build(shop)).rejects.toMatchObject({
+      ...{ code: "dockerfile_failed", hint: expect.stringContaining("image.network: internet") },
+    });
+    const network = "internet";
+    const first = await build(shop, { network });
+    expect(await filesOf(shop, first.digest)).toMatchObject({ got: "first", dns: "nameserver 10.0.2.3\n" });
+    const pinned = JSON.parse(readFileSync(join(shop.project, "kiln.lock"), "utf8")).builds;
+    expect(Object.keys(pinned)).toEqual(["dockerfile:Dockerfile"]);
+
+    answer = "second";
+    expect((await build(shop, { network })).digest).toBe(first.digest); // nothing runs again
+    rmSync(shop.state.cache, { recursive: true });
+    await expect(build(shop, { network })).rejects.toMatchObject({ code: "lock_stale" });
+    const updated = await build(shop, { network }, { updateLock: true });
+    expect(await filesOf(shop, updated.digest)).toMatchObject({ got: "second" });
+  },
+);
+
+async function served(answer: () => string, host: string) {
+  const server = createServer((socket) => socket.on("error", () => {}).end(answer())).listen(0, host);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

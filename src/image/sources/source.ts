@@ -28,6 +28,8 @@ export interface OpenCall {
   readonly channelDigest: ((service: string, name: string) => Promise<string>) | undefined;
   /** `image.args` of kiln.yaml: only a Dockerfile and a template of Packer have some. */
   readonly args: Readonly<Record<string, string>>;
+  /** `image.network` of kiln.yaml: whether the steps of a build reach the internet. */
+  readonly internet: boolean;
   /** How the project's files are read, for sources that use them. */
   readonly walk: WalkOptions;
   /** The caller's environment: where its credentials and proxies are. */

@@ -130,6 +130,12 @@ export const image = z
         .describe(
           "Arguments (`ARG`) of the Dockerfile, or variables of the Packer template, in place of their defaults. Not for secrets.",
         ),
+      network: leaf
+        .oneOf("none", "internet")
+        .prefault("none")
+        .describe(
+          "What the steps of the Dockerfile, or of the Packer template, reach while they run: nothing, or what this machine reaches.",
+        ),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")
         .prefault([])

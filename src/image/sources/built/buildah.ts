@@ -18,6 +18,11 @@ export const buildahStore = [
   ...["--root", join(apartFolder, "root"), "--runroot", join(apartFolder, "run")],
 ] as const;
 
+/** The remedy for a failed build whose steps, as the subject names them, may have wanted a network. */
+export function noNetworkHint(steps: string): string {
+  return `${steps} have no network: write \`image.network: internet\`, or bring what they need as files.`;
+}
+
 /** `why` continues "buildah is not installed: it ...". Throws `tool_missing`. */
 export async function buildahVersion({ signal }: OpenCall, why: string): Promise<string> {
   try {

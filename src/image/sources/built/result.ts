@@ -2,6 +2,7 @@ import { existsSync, lstatSync, rmSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
+import { digestOf } from "../../../lib/files/sha256.ts";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
 import { blobSize } from "../../store/image-store.ts";
 import { openOciLayout } from "../oci-layout.ts";
@@ -20,6 +21,11 @@ export async function openResult(result: string, call: OpenCall): Promise<Base |
   if (!isWhole(made, layout, call)) return undefined;
   const bases = (await readFile(join(result, basesName), "utf8")).split(" ").filter((one) => one !== "");
   return { ...made, bases: [...new Set([...bases, ...(made.bases ?? [])])] };
+}
+
+/** Over the files and the configuration alone: how buildah writes a manifest does not count. */
+export function contentOf({ diffIds, process }: Base): string {
+  return digestOf(JSON.stringify([diffIds, process]));
 }
 
 /** Layers that neither the result nor the image store has can only be built again. */

@@ -105,7 +105,7 @@ END
   if [ "$user" = root ]; then user=0; fi
   if [ -n "$user" ]; then set -- --user "$user" "$@"; fi
   if [ -n "$folder" ]; then set -- --workingdir "$folder" "$@"; fi
-  b run --isolation oci --network none --no-hosts "$@"
+  b run --isolation oci --network "${KILN_NETWORK:-none}" --no-hosts "$@"
 }
 
 copy() {

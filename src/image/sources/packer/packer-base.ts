@@ -4,12 +4,12 @@ import { z } from "zod";
 import type { ImageBase } from "../../../domain/spec/image-spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
-import { digestOf, sha256 } from "../../../lib/files/sha256.ts";
+import { sha256 } from "../../../lib/files/sha256.ts";
 import { nearest } from "../../../lib/nearest.ts";
 import { hostArchitecture } from "../../store/oci-types.ts";
 import { buildahVersion, pinAll } from "../built/buildah.ts";
 import { contextFiles, contextKey } from "../built/context.ts";
-import { keepResult, openResult } from "../built/result.ts";
+import { contentOf, keepResult, openResult } from "../built/result.ts";
 import { inRegistry } from "../dockerfile-stages.ts";
 import type { Base, OpenCall } from "../source.ts";
 import { type Brought, findPacker, packerFault, type Work, withPacker, writeResult } from "./run.ts";
@@ -21,7 +21,7 @@ type PackerBase = Extract<ImageBase, { kind: "packer" }>;
 const recipe = 1;
 
 /**
- * What a Packer template builds, as a base. Packer runs in namespaces of its own, without a network and as no user of the machine, with the
+ * What a Packer template builds, as a base. Packer runs in namespaces of its own, without a network unless `image.network` gives it one, and as no user of the machine, with the
  * files of the project that an image may have and with a stand-in for docker; each image that it builds on is pinned in
  * kiln.lock, and so is the result. Without a change of any of these nothing runs. Throws `packer_invalid`, `packer_failed`, `tool_missing`,
  * `file_missing`, `lock_stale`, and what a registry and the files of a project throw.
@@ -33,8 +33,16 @@ export async function openPacker(base: PackerBase, call: OpenCall): Promise<Base
   if (template !== "" && !files.some(({ to }) => to === inContext)) throw leftOut(template);
   const packer = await findPacker(call);
   const engines = [recipe, packer.version, await buildahVersion(call, "runs the provisioners of Packer")];
-  const work = { packer, template: template || ".", files, args: call.args };
-  const inputs = [hostArchitecture(), template, base.build, call.args, contextKey(files)];
+  const { args, internet } = call;
+  const work = { packer, template: template || ".", files, args, internet };
+  const inputs = [
+    hostArchitecture(),
+    template,
+    base.build,
+    args,
+    contextKey(files),
+    ...(internet ? ["internet"] : []),
+  ];
   const needed = await askOnce(base, work, keyPath(call, "asked", [engines, inputs]), call);
   const references = needed.images.map((name) => ({ name, reference: referenceOf(name, template) }));
   const digests = await pinAll(
@@ -64,11 +72,6 @@ export async function openPacker(base: PackerBase, call: OpenCall): Promise<Base
 
 function keyPath({ place }: OpenCall, what: string, key: readonly unknown[]): string {
   return join(place.cache, "packer", what, sha256(JSON.stringify(key)));
-}
-
-/** Over the files and the configuration alone: how buildah writes a manifest does not count. */
-function contentOf({ diffIds, process }: Base): string {
-  return digestOf(JSON.stringify([diffIds, process]));
 }
 
 function leftOut(template: string): KilnError {

@@ -7,7 +7,7 @@ import { systemPath } from "../../../lib/process/environment.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { apartFolder, runApart } from "../../apart.ts";
 import type { ProjectFile } from "../../project/project-files.ts";
-import { writeLayouts } from "../built/buildah.ts";
+import { noNetworkHint, writeLayouts } from "../built/buildah.ts";
 import { writeContext } from "../built/context.ts";
 import type { OpenCall } from "../source.ts";
 import { faultPlace, withoutRequiredPlugins } from "./template.ts";
@@ -45,6 +45,8 @@ export interface Work {
   readonly files: readonly ProjectFile[];
   /** Values of the template's variables. */
   readonly args: Readonly<Record<string, string>>;
+  /** Whether provisioners reach the internet. */
+  readonly internet: boolean;
 }
 
 /** An image that the template names, and the one that it is. */
@@ -118,7 +120,7 @@ async function bringPlugins(folder: string, { env }: OpenCall): Promise<void> {
 const start = 'ip link set lo up && cd "$1" && shift && exec "$@" 2>&1 </dev/null';
 
 async function runPacker(
-  { template, args }: Work,
+  { template, args, internet }: Work,
   folder: string,
   command: readonly string[],
   { signal }: OpenCall,
@@ -131,12 +133,13 @@ async function runPacker(
     PACKER_CONFIG_DIR: inside("packer"),
     PACKER_CACHE_DIR: inside("packer/cache"),
     PACKER_PLUGIN_PATH: inside("plugins"),
+    ...(internet ? { KILN_NETWORK: "host" } : {}),
   };
   const shell = ["sh", "-c", start, "sh", inside("context")] as const;
   const { code, stdout, stderr } = await runApart(
     folder,
     [...shell, "packer", ...command, ...variables, template],
-    { signal, timeoutMs: longestBuildMs, env, accept: "any" },
+    { signal, timeoutMs: longestBuildMs, env, internet, accept: "any" },
   );
   return { ok: code === 0, output: `${stdout}${stderr}` };
 }
@@ -167,7 +170,7 @@ const mostLines = 30;
 
 /** The fault of a run that has failed while the template was read or built, in Packer's own words, with the place that it names. */
 export function packerFault(
-  { template, packer }: Work,
+  { template, packer, internet }: Work,
   output: string,
   during: "reading" | "building",
 ): KilnError {
@@ -190,6 +193,6 @@ export function packerFault(
   if (place !== undefined) return new KilnError("packer_invalid", `${place}: ${words}`);
   if (during === "reading") return new KilnError("packer_invalid", `${template} cannot be read: ${words}`);
   return new KilnError("packer_failed", `${basename(template)} cannot be built: ${words}`, {
-    hint: "Provisioners have no network: bring what they need as files, or build on an image that has it.",
+    ...(internet ? {} : { hint: noNetworkHint("Provisioners") }),
   });
 }
