@@ -32,7 +32,7 @@ export const documentSchema = z.strictObject(
     target: name("the name of a target")
       .prefault(localTarget.name)
       .describe(
-        "The target that the service runs on, as `kiln target ls` lists it; a service does not move.",
+        "The target that the service runs on, as `kiln target ls` lists it; `kiln move` brings it to another one.",
       ),
     after: leaf
       .list(name("the name of a service"), "names of services")
