@@ -42,23 +42,24 @@ dpkg-deb -Znone -b "$work/older" "$older" >/dev/null
 
 say "installed"
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/kiln-test # nothing here has to outlast a power failure
-apt-get -qq update
 install "$older"
 [ "$(readlink -f "$(command -v kiln)")" = /usr/lib/kiln/kiln ] || fail "kiln is another one: $(command -v kiln)"
 
 say "a project is served"
 mkdir -p "$work/project/www"
 cd "$work/project"
+apt-get -qq -o APT::Sandbox::User=root download busybox-static
+dpkg-deb -x busybox-static_*.deb unpacked
+cp "$(find unpacked -path '*bin/busybox')" busybox
 echo "this is one" >www/index.html
 cat >kiln.yaml <<END
 service: one
 image:
-  from: debian:$(. /etc/os-release && echo "$VERSION_CODENAME")
-  packages: [busybox-static]
-  files: [{ from: ./www, to: /srv/www }]
-  command: [/bin/busybox, httpd, -f, -p, "8080", -h, /srv/www]
+  from: scratch
+  files: [{ from: ./busybox, to: /bin/busybox, mode: "0755" }, { from: ./www, to: /srv/www }]
+  command: [/bin/busybox, sh, -c, "trap exit TERM; /bin/busybox httpd -f -p 8080 -h /srv/www & wait"]
 servers: { count: 2, port: 8080, memory: 32MiB }
-health: { http: / }
+health: { http: /, interval: 50ms, ready: 1, deadline: 60s }
 traffic: { listen: 8080 }
 rollout: { bake: 1s, drain: 1s }
 END
@@ -74,6 +75,7 @@ before=$(servers) former=$(controller)
   until [ -e "$work/enough" ]; do
     ask || lost=$((lost + 1))
     asked=$((asked + 1))
+    sleep 0.02
   done
   echo "$asked asked, $lost lost" >"$work/counts"
 ) &

@@ -13,6 +13,8 @@ if (why !== undefined) console.log(`Skipped: secrets from end to end, because ${
 const script = "printf %s $TOKEN > /tmp/token; trap exit TERM; /bin/busybox httpd -f -p 8080 -h / & wait";
 const values = ["the-first-password", "the-second-password", "the-token-of-all"] as const;
 const [first, second, token] = values;
+/** Not a secret to Kiln, but not for others either. */
+const plain = "the-value-of-a-variable";
 
 describe.skipIf(why !== undefined)("secrets and configuration files, from end to end", () => {
   let kiln: Installation;
@@ -55,6 +57,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
   count: 2
   port: 8080
   writable: [/run, /tmp]
+  env: { PLAIN: ${plain} }
   secrets: [PASSWORD, { name: TOKEN, env: TOKEN }]
   files: [{ from: ./shop.conf, to: /etc/shop/shop.conf }]`;
     const text = await readFile(file, "utf8");
@@ -138,6 +141,28 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
     expect(await holders()).toEqual([expect.stringMatching(memory), expect.stringMatching(memory)]);
     const seen = printed + (await exec(["ps", "-eo", "args"])).stdout;
     expect(values.filter((value) => seen.includes(value))).toEqual([]);
+  });
+
+  test("a bundle for debugging has what happened, and neither secrets nor keys", async () => {
+    const file = join(kiln.home, "../bundle.tar.gz");
+    expect(await ok(["debug", "bundle", "--output", file])).toContain("router/haproxy.cfg");
+    const { stdout: text } = await exec(["tar", "-xzOf", file]);
+    const parts = ['"running": true', '"rollout.completed"', `:${shop.port}`, "the controller has started"];
+    expect(parts.filter((part) => !text.includes(part))).toEqual([]);
+    const keys = await Promise.all(
+      ["audit.key", "secrets.key"].map((name) => readFile(join(kiln.home, name))),
+    );
+    const ofKeys = keys.flatMap((key) => [
+      key.toString("base64"),
+      key.toString("hex"),
+      ...key.toString().split("\n"),
+    ]);
+    const private_ = [
+      ...values,
+      plain,
+      ...ofKeys.filter((line) => line.length > 20 && !line.startsWith("-----")),
+    ];
+    expect(private_.filter((value) => text.includes(value))).toEqual([]);
   });
 
   test("the service goes without its secrets, and they go when asked", async () => {

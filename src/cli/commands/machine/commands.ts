@@ -1,5 +1,13 @@
 import { Argument, type Command } from "commander";
-import { collected, command, described, group, type LoadCommand, reasonHelp } from "../../declare.ts";
+import {
+  collected,
+  command,
+  described,
+  group,
+  intoFile,
+  type LoadCommand,
+  reasonHelp,
+} from "../../declare.ts";
 import { parsePort } from "../../numbers.ts";
 
 export function addMachineCommands(program: Command, load: LoadCommand): void {
@@ -54,6 +62,17 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
     .option("--input <FILE>", "the JSON to send; - is standard input")
     .action(load(async () => (await import("./api.ts")).run));
   addTerraformProvider(program, load);
+  const debug = group(program, "debug", "collect what someone needs to find out what is wrong");
+  intoFile(
+    command(
+      debug,
+      "bundle",
+      "write versions, checks, status, events and logs into one archive, without secrets",
+      "kiln debug bundle",
+      "kiln debug bundle --output - | tar -tz",
+    ),
+    "the file to write; `-` is standard output; default: kiln-debug.tar.gz",
+  ).action(load(async () => (await import("./debug.ts")).bundle));
   const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(async () => (await import("./controller.ts")).start),

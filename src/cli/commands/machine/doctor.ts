@@ -30,6 +30,15 @@ interface DoctorOptions {
 /** Needs no controller and, without `--fix`, no root. Exit code 0: images can be built and servers can run, here and on every other target; 1: they cannot. */
 export async function run(context: Context, { fix = false, yes = false }: DoctorOptions): Outcome {
   if (fix) await fixPrograms(context, yes);
+  const { usable, sections } = await examine(context);
+  context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
+  return usable ? 0 : 1;
+}
+
+/** What the doctor finds, and whether servers can run. */
+export async function examine(
+  context: Context,
+): Promise<{ readonly usable: boolean; readonly sections: readonly Section[] }> {
   const [program, state, building, local, { services, targets }] = await Promise.all([
     checkProgram(),
     checkState(context),
@@ -38,9 +47,7 @@ export async function run(context: Context, { fix = false, yes = false }: Doctor
     askController(context),
   ]);
   const sections = [program, state, building, ...placeSections(local, targets), services];
-  const usable = !sections.some((section) => section.gaps.some(isFatal));
-  context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
-  return usable ? 0 : 1;
+  return { usable: !sections.some((section) => section.gaps.some(isFatal)), sections };
 }
 
 /** Per section: what was found, then each gap with its remedy; the verdict at the end. */
