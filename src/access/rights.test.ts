@@ -37,13 +37,13 @@ const viewing = [
     "images",
     "image",
   ],
-  ...["events", "drift", "jobs", "logs", "sources", "source"],
+  ...["events", "drift", "jobs", "logs", "serviceLogs", "ladders", "sources", "source"],
 ];
 const steering = [
   ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],
   ...["holdSource", "resumeSource"],
 ];
-const deploying = ["check", "deploy", "promotion", "syncSource"];
+const deploying = ["check", "deploy", "move", "promotion", "syncSource"];
 const operating = [
   ...[
     "remove",

@@ -31,7 +31,7 @@ test("the last lines of all servers of a service are one stream, each with its s
   );
 });
 
-test("whoever follows a service hears servers that begin later, and the end when the service is gone", async () => {
+test("someone who follows a service hears servers that begin later, and the end when the service is gone", async () => {
   await using t = new TestInstallation();
   await t.deployed(1, { count: 1 });
   const [first = ""] = await ready(t);
@@ -57,7 +57,7 @@ test("whoever follows a service hears servers that begin later, and the end when
   await t.clock.until(() => over);
 });
 
-test("whoever goes is read for no longer", async () => {
+test("nothing is read any more for someone who has gone", async () => {
   await using t = new TestInstallation();
   await t.deployed(1, { count: 1 });
   const [server = ""] = await ready(t);

@@ -81,7 +81,7 @@ function RungCard({ rung }: { readonly rung: Rung }) {
   );
 }
 
-/** How far it is behind. */
+/** How many candidates are newer. */
 function newerWords(newer: number | undefined): string {
   if (newer === undefined) return "";
   return newer === 0 ? "the newest candidate" : `${plural(newer, "newer candidate")}`;

@@ -22,7 +22,7 @@ const before = 200;
 const collectMs = 250;
 const againMs = 3_000;
 
-/** What the source writes, for as long as the page can be seen: a hidden one reads nothing, and begins anew when it is seen again. */
+/** What the source writes, for as long as the page can be seen: a hidden one reads nothing, and begins again when it is seen. */
 export function useTail({ service, server }: Source): Signal<Tail> {
   const tail = useMemo(() => signal<Tail>({ lines: [], state: "connecting" }), [service, server]);
   useEffect(() => follow(tail, { service, server }), [tail]);
@@ -35,14 +35,14 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
   let again: ReturnType<typeof setTimeout> | undefined;
   let collecting: ReturnType<typeof setTimeout> | undefined;
   let fresh: Line[] = [];
-  let anew = true;
+  let begins = true;
   let n = 0;
   let over = false;
   const show = () => {
     collecting = undefined;
-    tail.value = { lines: append(anew ? [] : tail.value.lines, fresh), state: "live" };
+    tail.value = { lines: append(begins ? [] : tail.value.lines, fresh), state: "live" };
     fresh = [];
-    anew = false;
+    begins = false;
   };
   const close = () => {
     clearTimeout(again);
@@ -58,7 +58,7 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
   };
   const open = () => {
     if (document.hidden || stream !== undefined) return;
-    anew = true;
+    begins = true;
     stream = new EventSource(pathOf(source));
     stream.onopen = () => {
       collecting ??= setTimeout(show, collectMs);

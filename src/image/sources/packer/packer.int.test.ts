@@ -161,7 +161,7 @@ test.skipIf(missing.length > 0)("faults name the place, and leave nothing", asyn
     code: "packer_failed",
     message: expect.stringMatching(/out of order[\s\S]*status: 3/),
   });
-  // A link where the result is to be leads whoever keeps it nowhere.
+  // A link where the result is to be leads the program that keeps it nowhere.
   const outside = join(shop.folder, "outside");
   mkdirSync(outside);
   for (const folder of [shop.folder, outside]) chmodSync(folder, 0o777);

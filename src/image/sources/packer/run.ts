@@ -162,7 +162,7 @@ export async function writeResult({ folder, lines }: Run, { signal }: OpenCall):
       hint: "Give the source `commit = true` or an `export_path`, in place of `discard`.",
     });
   }
-  await runApart(folder, [inside("bin/docker"), "layout"], { signal });
+  await runApart(folder, ["sh", inside("bin/docker"), "layout"], { signal });
   return join(folder, "out");
 }
 
