@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,6 +11,22 @@ const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
+
+async function started(port: number) {
+  const stdin = new PassThrough();
+  const written: string[] = [];
+  const command = await startCommand(
+    {
+      access: { server: `http://127.0.0.1:${port}`, insecure: false, token: "t" },
+      ...{ path: "/pods/a/exec", container: "server", command: ["sh", "-c", "a b"], terminal: false },
+    },
+    {
+      stdin: stdin as unknown as NodeJS.ReadStream,
+      write: async (stream, bytes) => void written.push(`${stream}: ${Buffer.from(bytes)}`),
+    },
+  );
+  return { command, stdin, written };
+}
 
 /** An API server that offers this version of the protocol; what it was sent, by channel, and its side of the connection. */
 async function cluster(version: string) {
@@ -30,18 +47,7 @@ async function cluster(version: string) {
     });
   });
   const { port } = server.address() as AddressInfo;
-  const stdin = new PassThrough();
-  const written: string[] = [];
-  const command = await startCommand(
-    {
-      access: { server: `http://127.0.0.1:${port}`, insecure: false, token: "t" },
-      ...{ path: "/pods/a/exec", container: "server", command: ["sh", "-c", "a b"], terminal: false },
-    },
-    {
-      stdin: stdin as unknown as NodeJS.ReadStream,
-      write: async (stream, bytes) => void written.push(`${stream}: ${Buffer.from(bytes)}`),
-    },
-  );
+  const { command, stdin, written } = await started(port);
   const socket = await opened;
   const tell = (channel: number, text: string) =>
     socket.send(Buffer.concat([Buffer.of(channel), Buffer.from(text)]));
@@ -74,6 +80,38 @@ test("streams and sizes go through their channels, and the end of the input wher
       ...end,
     ]);
   }
+});
+
+/** An API server whose first answer comes with everything that a short command writes, in one piece. */
+async function hastyCluster(messages: readonly Buffer[]): Promise<number> {
+  const server = createServer();
+  server.on("upgrade", (asked, socket) => {
+    const accept = createHash("sha1")
+      .update(`${asked.headers["sec-websocket-key"]}${magic}`)
+      .digest("base64");
+    const head = [
+      ...["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"],
+      ...[`Sec-WebSocket-Accept: ${accept}`, "Sec-WebSocket-Protocol: v5.channel.k8s.io"],
+    ];
+    const frames = messages.map((bytes) => Buffer.concat([Buffer.of(0x82, bytes.length), bytes]));
+    socket.on("error", () => {});
+    socket.write(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), ...frames]));
+    closers.push(() => socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** RFC 6455, 1.3. */
+const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+test("what arrives together with the first answer is not lost", async () => {
+  const port = await hastyCluster([Buffer.from("\x01heard"), Buffer.from(`\x03${success}`)]);
+  const { command, written } = await started(port);
+  expect(await command.ended).toBe(0);
+  expect(written).toEqual(["stdout: heard"]);
 });
 
 test("a connection that ends without an outcome is a lost session, unless it was ended here", async () => {

@@ -67,6 +67,7 @@ export async function startCommand(session: ClusterSession, ends: SessionEnds): 
   });
   socket.on("close", () => finish(() => (stopped === undefined ? lost() : 128 + constants.signals[stopped])));
   keepAlive(socket);
+  socket.resume();
   void passInput(socket, ends.stdin);
 
   return {
@@ -96,6 +97,7 @@ async function connect({ access, path, container, command, terminal }: ClusterSe
   return new Promise((resolve, reject) => {
     socket.once("open", () => {
       socket.on("error", () => {}); // it is closed then, which tells
+      socket.pause(); // what came together with the answer waits for those who listen
       resolve(socket);
     });
     socket.once("error", (cause) => reject(unreachable(access.server, cause)));
