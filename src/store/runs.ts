@@ -6,6 +6,8 @@ import { namelessJob, type ScheduledRun } from "../domain/rollout/job-run.ts";
 import type { JobEnd } from "../domain/rollout/rollout.ts";
 import { jobEnd } from "../domain/schema/rollout.ts";
 import type { ScheduleSpec } from "../domain/spec/job-spec.ts";
+import type { TargetName } from "../domain/target.ts";
+import { selectService } from "./services/services.ts";
 import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";
@@ -65,6 +67,7 @@ interface RunRow {
   readonly asked_by: string | null;
   readonly created_at_ms: number;
   readonly started_at_ms: number | null;
+  readonly target: string | null;
   readonly end: string | null;
 }
 
@@ -160,12 +163,17 @@ function keepSchedules(db: Database, service: ServiceKey, names: readonly string
     if (!names.includes(job)) db.run("DELETE FROM schedules WHERE service = ? AND job = ?", service, job);
 }
 
-/** False when it has ended. */
-export function beginRun({ db, log }: Workbench, { run, atMs }: Change<"run-begun">): boolean {
+/** False when it has ended. `target`: where it begins; absent: where the service is. */
+export function beginRun(
+  { db, log }: Workbench,
+  { run, atMs }: Change<"run-begun">,
+  target?: TargetName,
+): boolean {
   const row = selectRow(db, run);
   if (row === undefined || row.end !== null) return false;
-  db.run("UPDATE runs SET started_at_ms = ? WHERE id = ?", atMs, run);
   const { service, job, release } = row;
+  const where = target ?? selectService(db, service)?.target ?? null;
+  db.run("UPDATE runs SET started_at_ms = ?, target = ? WHERE id = ?", atMs, where, run);
   const message = `Job ${job} of ${service} begins run ${run}, with release ${release}.`;
   log.append({ service, kind: "job.started", message, data: { job, run, release, dueAtMs: row.due_at_ms } });
   return true;
@@ -245,6 +253,7 @@ function toRun(row: RunRow): ScheduledRun {
     askedBy: row.asked_by ?? undefined,
     createdAtMs: row.created_at_ms,
     startedAtMs: row.started_at_ms ?? undefined,
+    target: row.target ?? undefined,
     end: row.end === null ? undefined : end(row.end),
   };
 }

@@ -142,6 +142,22 @@ test("a target that is down holds up neither the other one nor its abort", async
   expect(serversOn(t, "north")).toEqual([]);
 });
 
+test("a job that runs stays where it has begun, also when the service has moved there and back", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  t.world("local").behave("run", { exitAfterMs: 60_000, exitCode: 0 });
+  await t.clock.settle(t.controller.runJob({ service, command: ["/app", "export"] }, by));
+  const runs = () => t.store.desired(service)?.runs ?? [];
+  await t.clock.until(() => runs().some(({ startedAtMs }) => startedAtMs !== undefined));
+  for (const target of ["north", "local"]) {
+    await moveTo(t, target);
+    await end(t, "promote");
+  }
+  expect(runs()).toMatchObject([{ target: "local", end: undefined }]);
+  await t.clock.until(() => runs().every((run) => run.end !== undefined));
+  expect(runs()).toMatchObject([{ end: { outcome: "succeeded", exitCode: 0 } }]);
+});
+
 test("what cannot move is refused with the remedy, and so is what does not go with a move", async () => {
   await using t = await testTargets("north", "south");
   await t.deployed(service, 1);

@@ -1,4 +1,5 @@
 import type { ScheduleSpec } from "../spec/job-spec.ts";
+import type { TargetName } from "../target.ts";
 import type { JobEnd } from "./rollout.ts";
 
 /** One run of a scheduled job, or of a command that a person has asked for. It never begins twice. */
@@ -18,6 +19,8 @@ export interface ScheduledRun {
   readonly createdAtMs: number;
   /** Undefined while it waits. */
   readonly startedAtMs: number | undefined;
+  /** Where it has begun. Absent: where its service is. */
+  readonly target?: TargetName | undefined;
   readonly end: JobEnd | undefined;
 }
 

@@ -9,8 +9,6 @@ export interface Move {
   readonly release: number;
   /** Whether both targets have the ports of one machine: then the port changes hands, and nothing has to be done by hand. */
   readonly shared: boolean;
-  /** When the service was handed over (Unix time in ms); undefined: not yet, or never. */
-  readonly handedOverAtMs: number | undefined;
   /** Until when its servers are kept there for a way back (Unix time in ms); undefined: nothing of it shall be left there. */
   readonly keptUntilMs: number | undefined;
 }
@@ -32,16 +30,14 @@ export function atTarget(desired: DesiredService, target: TargetName): DesiredSe
   const { move, rollout } = desired;
   if (move === undefined) return target === desired.target ? desired : undefined;
   const moving = rollout?.kind === "move" ? rollout : undefined;
-  const here = desired.taints.filter((taint) => (taint.target ?? desired.target) === target);
-  if (target === desired.target) {
-    const runs = desired.runs?.filter((run) => !beganBefore(run.startedAtMs, move));
-    return { ...desired, taints: here, runs, rollout: moving ? undefined : rollout };
-  }
+  const isHere = (one: { readonly target?: TargetName | undefined }) =>
+    (one.target ?? desired.target) === target;
+  const here = { taints: desired.taints.filter(isHere), runs: desired.runs?.filter(isHere) };
+  if (target === desired.target) return { ...desired, ...here, rollout: moving ? undefined : rollout };
   if (target !== move.target) return undefined;
   const there: DesiredService = {
-    ...desired,
-    ...{ target, taints: here, serving: undefined, rollout: undefined, warm: [] },
-    runs: desired.runs?.filter((run) => beganBefore(run.startedAtMs, move)),
+    ...{ ...desired, ...here },
+    ...{ target, serving: undefined, rollout: undefined, warm: [] },
   };
   if (desired.removed) return there;
   if (moving !== undefined) return { ...there, rollout: { ...moving, from: undefined } };
@@ -53,9 +49,4 @@ function left(there: DesiredService, { release, shared, keptUntilMs }: Move): De
   if (keptUntilMs === undefined) return { ...there, removed: true };
   const warm = [{ release, untilMs: keptUntilMs }];
   return { ...there, warm, serving: shared ? undefined : release };
-}
-
-/** A run stays on the target on which it has begun. */
-function beganBefore(startedAtMs: number | undefined, { handedOverAtMs }: Move): boolean {
-  return startedAtMs !== undefined && handedOverAtMs !== undefined && startedAtMs < handedOverAtMs;
 }

@@ -15,7 +15,7 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
     return { ...desired, taints: desired.taints.filter((t) => t.server !== change.server) };
   }
   if (change.kind === "run-begun" || change.kind === "run-ended") {
-    return { ...desired, runs: desired.runs?.map((run) => changeRun(run, change)) };
+    return { ...desired, runs: desired.runs?.map((run) => changeRun(run, change, desired)) };
   }
   const rollout = desired.rollout;
   if (rollout === undefined || rollout.id !== change.rollout) return desired;
@@ -25,9 +25,11 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
   return { ...desired, rollout: changeRollout(rollout, change) };
 }
 
-function changeRun(run: ScheduledRun, change: RunChange): ScheduledRun {
+function changeRun(run: ScheduledRun, change: RunChange, { target }: DesiredService): ScheduledRun {
   if (run.id !== change.run || run.end !== undefined) return run;
-  return change.kind === "run-begun" ? { ...run, startedAtMs: change.atMs } : { ...run, end: change.end };
+  return change.kind === "run-begun"
+    ? { ...run, target, startedAtMs: change.atMs }
+    : { ...run, end: change.end };
 }
 
 type RunChange = Extract<RecordChange, { readonly kind: "run-begun" | "run-ended" }>;

@@ -45,7 +45,7 @@ export function applyChange(
       if (isOther) return clearLeft(bench, service, move, reason);
       return endWarm(bench, service, change.release, reason);
     case "run-begun":
-      return beginRun(bench, change);
+      return beginRun(bench, change, at);
     case "run-ended":
       return endRun(bench, change, reason);
     case "taint-over":
@@ -174,8 +174,7 @@ function handOverTarget(db: Database, rollout: Rollout, change: EndChange, recor
   upsertService(db, { ...record, target: move.target, serving: to });
   replaceWarm(db, service, []);
   const keptUntilMs = change.atMs + keptForMs(policy);
-  const left = { target: record.target, release: from, handedOverAtMs: change.atMs, keptUntilMs };
-  upsertMove(db, service, { ...move, ...left });
+  upsertMove(db, service, { ...move, target: record.target, release: from, keptUntilMs });
 }
 
 /** The event's name for each change. */

@@ -50,8 +50,7 @@ export function startMove(bench: Workbench, start: StartMove): Rollout {
     addRelease(bench, release, record.lastRelease, by);
     upsertService(db, { ...record, lastRelease: to });
   }
-  const handedOverAtMs = before?.handedOverAtMs;
-  upsertMove(db, service, { target, release: to, shared, handedOverAtMs, keptUntilMs: undefined });
+  upsertMove(db, service, { target, release: to, shared, keptUntilMs: undefined });
   const policy: RolloutPolicy = { ...record.policy, promote: "manual", onFailure: "rollback" };
   const steps = moveSteps(policy, shared);
   return addRollout(bench, { ...start, kind: "move", from: serving.number, to, policy, steps });

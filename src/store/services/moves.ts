@@ -7,7 +7,6 @@ interface MoveRow {
   readonly target: string;
   readonly release: number;
   readonly shared: number;
-  readonly handed_over_at_ms: number | null;
   readonly kept_until_ms: number | null;
 }
 
@@ -22,11 +21,11 @@ export function selectAllMoves(db: Database): ReadonlyMap<ServiceKey, Move> {
 
 /** Makes the record, or replaces the one that is there. */
 export function upsertMove(db: Database, service: ServiceKey, move: Move): void {
-  const { target, release, shared, handedOverAtMs, keptUntilMs } = move;
+  const { target, release, shared, keptUntilMs } = move;
   db.run(
-    `INSERT OR REPLACE INTO moves (service, target, release, shared, handed_over_at_ms, kept_until_ms)
-     VALUES (?, ?, ?, ?, ?, ?)`,
-    ...[service, target, release, shared ? 1 : 0, handedOverAtMs ?? null, keptUntilMs ?? null],
+    `INSERT OR REPLACE INTO moves (service, target, release, shared, kept_until_ms)
+     VALUES (?, ?, ?, ?, ?)`,
+    ...[service, target, release, shared ? 1 : 0, keptUntilMs ?? null],
   );
 }
 
@@ -39,7 +38,6 @@ function toMove(row: MoveRow): Move {
     target: row.target,
     release: row.release,
     shared: row.shared !== 0,
-    handedOverAtMs: row.handed_over_at_ms ?? undefined,
     keptUntilMs: row.kept_until_ms ?? undefined,
   };
 }

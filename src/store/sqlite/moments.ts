@@ -47,10 +47,7 @@ function moveMoments({ db, log, clock }: Workbench, byMs: number, what: string):
     byMs,
   );
   db.run("UPDATE warm SET until_ms = until_ms + ?", byMs);
-  db.run(
-    "UPDATE moves SET handed_over_at_ms = handed_over_at_ms + ?1, kept_until_ms = kept_until_ms + ?1",
-    byMs,
-  );
+  db.run("UPDATE moves SET kept_until_ms = kept_until_ms + ?", byMs);
   db.run("UPDATE sessions SET started_at_ms = started_at_ms + ?", byMs);
   db.run("UPDATE runs SET started_at_ms = started_at_ms + ? WHERE end IS NULL", byMs);
   const now = clock.now();

@@ -128,4 +128,13 @@ export const network: readonly string[] = [
   ALTER TABLE taints ADD COLUMN target TEXT;
   UPDATE taints SET target = (SELECT target FROM services WHERE key = taints.service);
   `,
+  `
+  -- A run is on the target on which it has begun, wherever its service is.
+  ALTER TABLE runs ADD COLUMN target TEXT;
+  UPDATE runs SET target = coalesce(
+    (SELECT target FROM moves WHERE moves.service = runs.service AND started_at_ms < handed_over_at_ms),
+    (SELECT target FROM services WHERE key = runs.service)
+  ) WHERE started_at_ms IS NOT NULL;
+  ALTER TABLE moves DROP COLUMN handed_over_at_ms;
+  `,
 ];
