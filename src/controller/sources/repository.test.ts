@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -111,6 +112,28 @@ test("a branch that was set back or rewritten is refused, unless someone asks fo
   expect((await ahead.fetch(other, { rewritten: true })).commit.id).toBe(other);
 });
 
+test("a branch whose name only ends in the one that is followed does not count", async () => {
+  const first = await commit({ file: "1" });
+  const second = await commit({ file: "2" });
+  await git("branch", "a/refs/heads/main", first);
+  const shop = repository();
+  expect(await head(shop)).toBe(second);
+  await git("branch", "-m", "main", "other");
+  await expect(shop.head()).rejects.toThrow("no branch main");
+});
+
+test("what fetches have left is thrown away before it fills the disk", async () => {
+  const id = await commit({ file: "1" });
+  const shop = repository();
+  await head(shop);
+  await shop.fetch(id, strict);
+  const left = join(shop.folder, "checkout/.git/objects/pack/tmp_pack_1");
+  writeFileSync(left, "");
+  truncateSync(left, 3 * 2 ** 30);
+  await shop.fetch(id, strict);
+  expect(existsSync(left)).toBe(false);
+});
+
 test("a branch, a folder or a repository that is missing is named", async () => {
   const id = await commit({ file: "1" });
   const shop = repository();
@@ -208,6 +231,20 @@ describe("a hostile repository", () => {
     await shop.fetch(bomb, strict);
     await expect(shop.checkOut(bomb)).rejects.toMatchObject({ code: "source_too_large" });
     expect(existsSync(join(shop.folder, "checkout/d0"))).toBe(false);
+  }, 120_000);
+
+  test("folders count as files do", async () => {
+    await made("");
+    await git("update-index", "--add", "--cacheinfo", `100644,${emptyBlob},${"d/".repeat(150)}f`);
+    let tree = await git("write-tree");
+    for (const width of [30, 30])
+      tree = await made(Array.from({ length: width }, (_, i) => `040000 tree ${tree}\td${i}\n`).join(""));
+    const bomb = await git("commit-tree", tree, "-m", "x");
+    await git("update-ref", "refs/heads/main", bomb);
+    const shop = repository();
+    await head(shop);
+    await shop.fetch(bomb, strict);
+    await expect(shop.checkOut(bomb)).rejects.toMatchObject({ code: "source_too_large" });
   }, 120_000);
 
   /** The id of every empty file. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { type GitSource, type SourceCommit, shortCommit } from "../../domain/source.ts";
@@ -12,8 +12,9 @@ const fetchMs = 600_000;
 /** Of a commit: more is not written to the disk. */
 const mostFiles = 100_000;
 const mostBytes = 2 * 2 ** 30;
-/** Each fetch leaves a pack. */
+/** Each fetch leaves a pack, and one that was cut off the beginning of one. */
 const mostPacks = 50;
+const mostPackBytes = 2 * largestFileBytes;
 
 /** A commit that was fetched. */
 export interface Fetched {
@@ -46,15 +47,16 @@ export class Repository {
       ...(await this.#line()),
       timeoutMs: 60_000,
     });
-    if (code === 2) {
-      throw new KilnError("source_unreachable", `The repository has no branch ${branch}.`, {
-        hint: "Push it, or add the source again with another branch.",
-        retry: true,
-      });
-    }
-    const [, id] = /^([0-9a-f]{40}|[0-9a-f]{64})\t/.exec(stdout) ?? [];
-    if (code === 0 && id !== undefined) return id;
-    throw unreachable(why);
+    if (code === 2) return this.#noBranch();
+    if (code !== 0) throw unreachable(why);
+    return idOf(stdout, `refs/heads/${branch}`) ?? this.#noBranch();
+  }
+
+  #noBranch(): never {
+    throw new KilnError("source_unreachable", `The repository has no branch ${this.#source.branch}.`, {
+      hint: "Push it, or add the source again with another branch.",
+      retry: true,
+    });
   }
 
   /** Throws `source_unreachable`, `source_too_large`, `source_unsigned`, `source_rewritten`, `source_invalid`. */
@@ -94,7 +96,7 @@ export class Repository {
   /** One that has many packs is made again, which costs a clone and no upkeep. */
   async #prepare(): Promise<void> {
     const packs = packsIn(this.#checkout);
-    if (packs !== undefined && packs <= mostPacks) return;
+    if (packs !== undefined && packs.count <= mostPacks && packs.bytes <= mostPackBytes) return;
     this.forget();
     mkdirSync(this.#checkout, { recursive: true, mode: 0o700 });
     await this.#own(["init", "--quiet", "--template=", `--initial-branch=${this.#source.branch}`]);
@@ -179,9 +181,9 @@ export class Repository {
     });
   }
 
-  /** Before anything is written: a few bytes of a repository can be thousands of files. */
+  /** Before anything is written: a few bytes of a repository can be thousands of files, and millions of folders above them. */
   async #requireSize(id: string): Promise<void> {
-    const { code, stdout } = await git(this.#checkout, ["ls-tree", "-r", "-l", id], this.#local).catch(
+    const { code, stdout } = await git(this.#checkout, ["ls-tree", "-r", "-t", "-l", id], this.#local).catch(
       (error: unknown) => {
         const isBound = error instanceof KilnError && error.code !== "cancelled";
         throw isBound ? tooLarge() : error;
@@ -212,16 +214,24 @@ export class Repository {
   }
 }
 
+/** git-ls-remote(1) also answers with references that only end in the name asked for, such as `refs/heads/a/refs/heads/main`. */
+function idOf(answer: string, name: string): string | undefined {
+  const named = answer.split("\n").find((row) => row.endsWith(`\t${name}`));
+  return /^([0-9a-f]{40}|[0-9a-f]{64})\t/.exec(named ?? "")?.[1];
+}
+
 /** The name of the service could be too long for a socket in it. */
 export function folderOf(sources: string, service: ServiceKey): string {
   return join(sources, createHash("sha256").update(service).digest("hex").slice(0, 12));
 }
 
 /** Undefined: there is no repository. */
-function packsIn(checkout: string): number | undefined {
+function packsIn(checkout: string): { readonly count: number; readonly bytes: number } | undefined {
+  const folder = join(checkout, ".git/objects/pack");
   try {
-    const names = readdirSync(join(checkout, ".git/objects/pack"));
-    return names.filter((name) => name.endsWith(".pack")).length;
+    const names = readdirSync(folder);
+    const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    return { count: names.filter((name) => name.endsWith(".pack")).length, bytes };
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
     throw error;
