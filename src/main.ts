@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { createAccess } from "./access/access.ts";
 import { sourceGuard } from "./access/source-guard.ts";
 import type { Metering } from "./api/routes/metrics.ts";
-import { commandArgv, controllerEnv } from "./cli/local-controller/command-line.ts";
+import { commandArgv, commandEnv } from "./cli/local-controller/command-line.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
@@ -173,7 +173,7 @@ async function run(state: StateFolder): Promise<void> {
       const { createApi } = await import("./api/routes/routes.ts");
       return createApi(operations, log, { ...others, guard: sourceGuard(store, operations, deployment) });
     },
-    ...{ argv: commandArgv, env: controllerEnv(state.home) },
+    ...{ argv: commandArgv, env: commandEnv(state.home) },
   };
   // First the network: an answer over the socket may say how others reach this controller.
   await access.start();

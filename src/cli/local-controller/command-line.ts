@@ -2,6 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
+import { confinedVariable } from "../deploy/confined-variable.ts";
 
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -27,6 +28,11 @@ export function controllerArgv(...args: readonly string[]): readonly [string, ..
 /** How the controller runs a command of the CLI: with less urgency than its own work. */
 export function commandArgv(...args: readonly string[]): readonly [string, ...string[]] {
   return ["nice", "-n", "10", process.execPath, "--disable-warning=ExperimentalWarning", cliEntry, ...args];
+}
+
+/** The environment of such a command: what it deploys comes from elsewhere. */
+export function commandEnv(home: string): Record<string, string> {
+  return { ...controllerEnv(home), [confinedVariable]: "1" };
 }
 
 /**

@@ -105,6 +105,32 @@ test("a deploy requests what was checked, plus the image", async () => {
   });
 });
 
+test.each([
+  ["{ from: oci:/, command: [/a] }", "/ is outside the folder of kiln.yaml."],
+  ["{ from: dockerfile:Dockerfile, network: internet }", "may not reach what this machine reaches"],
+  [
+    '{ from: debian:bookworm, allowSources: [local], sources: ["deb file:/srv bookworm main"], command: [/a] }',
+    "reads files of this machine",
+  ],
+])("what a commit of a repository asks of this machine is refused: %s", async (image, words) => {
+  const asked: unknown[] = [];
+  const check: Client["check"] = async (request) => {
+    asked.push(request);
+    throw new KilnError("port_taken", "Port 8081 is taken.");
+  };
+  writeFileSync(join(folder, "Dockerfile"), "FROM scratch\n");
+  writeFileSync(
+    join(folder, "kiln.yaml"),
+    `service: shop\nimage: ${image}\nservers: { count: 1, port: 8080 }\ntraffic: { listen: 8081 }\n`,
+  );
+  const call = { client: { check }, cwd: folder, home: home() };
+  const confined = await cli(["deploy"], { ...call, env: { KILN_CONFINED: "1" } });
+  expect(confined).toMatchObject({ code: 3, stderr: expect.stringContaining(words) });
+  expect(confined.stderr).toContain(`${folder}/kiln.yaml:2:`);
+  expect(asked).toEqual([]);
+  expect((await cli(["deploy"], call)).stderr).toContain("port_taken");
+});
+
 test("a deploy tells the commit, its repository and branch, and the commits since the one that serves", async () => {
   const git = (...args: string[]) =>
     exec(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args]);

@@ -2,6 +2,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import type { Accepted, Client } from "../../api.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
 import type { ChangeOptions } from "../../deploy/change-options.ts";
+import { requireConfined } from "../../deploy/confined.ts";
 import { checkedRelease } from "../../deploy/deploy-request.ts";
 import { imageToDeploy, requestDeploy } from "../../deploy/steps.ts";
 import { plural } from "../../output/units.ts";
@@ -24,6 +25,7 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   if (options.all !== undefined) return runAll(context, options, options.all, service);
   const project = await openProject(context.cwd, options, service);
+  await requireConfined(context, project);
   const { supersede, expect, reason, breakGlass } = options;
   const checked = await checkedRelease(await context.connect(), project, {
     supersede,
