@@ -6,7 +6,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { selectService } from "../services/services.ts";
 import type { Workbench } from "../workbench.ts";
 import { applyChange } from "./apply.ts";
-import { selectCommit, selectNewestRollouts, selectRollout, selectRollouts } from "./rollouts.ts";
+import { selectNewestRollouts, selectOrigin, selectRollout, selectRollouts } from "./rollouts.ts";
 import { requireWay, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { type StartMove, startMove } from "./start-move.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
@@ -58,7 +58,7 @@ export function rolloutStore(bench: Workbench): RolloutStore {
     newestRollouts: () => new Map(selectNewestRollouts(db).map((rollout) => [rollout.service, rollout])),
     servingCommit: (service) => {
       const { serving } = selectService(db, service) ?? {};
-      return serving === undefined ? undefined : selectCommit(db, service, serving);
+      return serving === undefined ? undefined : selectOrigin(db, service, serving)?.commit;
     },
   };
 }

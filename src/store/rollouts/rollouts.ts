@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
+import type { Origin, Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
 import { changes, jobRuns, origin, restore, verdict } from "../../domain/schema/rollout.ts";
 import { rolloutPolicy, steps } from "../../domain/schema/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
@@ -72,14 +72,14 @@ export function selectAllRunningRollouts(db: Database): readonly Rollout[] {
   return db.all<RolloutRow>("SELECT * FROM rollouts WHERE ended_at_ms IS NULL").map(toRollout);
 }
 
-/** The git commit that a release was last deployed from; undefined where that is not known. */
-export function selectCommit(db: Database, service: ServiceKey, release: number): string | undefined {
-  const row = db.get<{ readonly commit: string | null }>(
-    `SELECT json_extract(origin, '$.commit') AS "commit" FROM rollouts
+/** What a release was last deployed from; undefined where that is not known. */
+export function selectOrigin(db: Database, service: ServiceKey, release: number): Origin | undefined {
+  const row = db.get<{ readonly origin: string }>(
+    `SELECT origin FROM rollouts
        WHERE service = ? AND to_release = ? AND origin IS NOT NULL ORDER BY id DESC LIMIT 1`,
     ...[service, release],
   );
-  return row?.commit ?? undefined;
+  return row && read.origin(row.origin);
 }
 
 /** The rollout as it was given, with the id that it got. */

@@ -14,6 +14,7 @@ import { selectRelease } from "../services/releases.ts";
 import { requireService, upsertService } from "../services/services.ts";
 import { requireTarget } from "../targets.ts";
 import type { Workbench } from "../workbench.ts";
+import { selectOrigin } from "./rollouts.ts";
 import { addRelease, addRollout, makeWay } from "./start.ts";
 
 /** A service to be moved to another target. */
@@ -53,7 +54,8 @@ export function startMove(bench: Workbench, start: StartMove): Rollout {
   upsertMove(db, service, { target, release: to, shared, keptUntilMs: undefined });
   const policy: RolloutPolicy = { ...record.policy, promote: "manual", onFailure: "rollback" };
   const steps = moveSteps(policy, shared);
-  return addRollout(bench, { ...start, kind: "move", from: serving.number, to, policy, steps });
+  const origin = selectOrigin(db, service, serving.number);
+  return addRollout(bench, { ...start, kind: "move", from: serving.number, to, policy, steps, origin });
 }
 
 function stillElsewhere(service: ServiceKey, target: TargetName): KilnError {

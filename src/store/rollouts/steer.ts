@@ -14,7 +14,8 @@ import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts"
 export function abort(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireRunning(bench, service);
   if (running.phase === "back") return running;
-  holdSource(bench, service, by, "aborted a rollout");
+  // A move brings nothing from a repository.
+  if (running.kind !== "move") holdSource(bench, service, by, "aborted a rollout");
   const change = { kind: "turn-back", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.turned-back",

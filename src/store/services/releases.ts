@@ -43,7 +43,7 @@ export function selectRelease(db: Database, service: ServiceKey, number: number)
   return row && toRelease(row);
 }
 
-/** The serving release, else the newest, if it was made from an equal draft. */
+/** The serving release, else the newest, if it was made from an equal draft. What a move has placed elsewhere has its number for itself. */
 export function selectEqualRelease(
   db: Database,
   service: ServiceKey,
@@ -52,6 +52,7 @@ export function selectEqualRelease(
   const row = db.get<ReleaseRow>(
     `SELECT ${columns} FROM releases JOIN services ON services.key = releases.service
      WHERE service = ? AND draft_digest = ? AND (number = serving OR number = last_release)
+       AND number NOT IN (SELECT release FROM moves WHERE moves.service = releases.service)
      ORDER BY number = serving DESC LIMIT 1`,
     service,
     draftDigest(draft),
