@@ -7,11 +7,15 @@ const service = "shop";
 const by = anAsker();
 
 const serversOn = (t: TestTargets, name: string) => [...t.world(name).servers.keys()].sort();
+const isOpen = (t: TestTargets, name: string) =>
+  t
+    .world(name)
+    .routes.get(service)
+    ?.frontends.some((frontend) => !frontend.closed) ?? false;
 /** Which servers get requests there; none: the port is closed. */
 const trafficOn = (t: TestTargets, name: string) => {
-  const routed = t.world(name).routes.get(service);
-  const open = routed?.frontends.some((frontend) => !frontend.closed) ?? false;
-  return open ? routed?.upstreams.filter(({ weight }) => weight > 0).map(({ id }) => id) : [];
+  const { upstreams = [] } = t.world(name).routes.get(service) ?? {};
+  return isOpen(t, name) ? upstreams.filter(({ weight }) => weight > 0).map(({ id }) => id) : [];
 };
 const one = ["shop-1-1-1", "shop-1-2-1"];
 const two = ["shop-2-1-1", "shop-2-2-1"];
@@ -39,7 +43,7 @@ test("a move brings up servers elsewhere and leaves what serves alone until it i
   expect(arriving.servers.map(({ id }) => id)).toEqual([...one, ...two]);
 
   await end(t, "promote");
-  await t.clock.until(() => trafficOn(t, "local")?.length === 0);
+  await t.clock.until(() => trafficOn(t, "local").length === 0);
   expect([serversOn(t, "north"), trafficOn(t, "north")]).toEqual([two, two]);
   expect(serversOn(t, "local")).toEqual(one);
   const left = await t.status(service);
@@ -83,7 +87,7 @@ test("an aborted move leaves nothing there, and a move back uses the servers tha
 
   await moveTo(t, "north");
   await end(t, "promote");
-  await t.clock.until(() => trafficOn(t, "local")?.length === 0);
+  await t.clock.until(() => trafficOn(t, "local").length === 0);
   await moveTo(t, "local");
   expect(t.store.desired(service)?.rollout?.to).toBe(1);
   await end(t, "promote");
@@ -129,7 +133,7 @@ test("a service that moves can be removed; it goes from both targets", async () 
   expect([serversOn(t, "local"), serversOn(t, "north")]).toEqual([[], []]);
 });
 
-test("a target that is down holds up neither the other one nor its abort", async () => {
+test("a target that is down holds up neither the other one nor its abort, and not what comes after that", async () => {
   await using t = await testTargets("north");
   await t.deployed(service, 1);
   await moveTo(t, "north");
@@ -137,9 +141,32 @@ test("a target that is down holds up neither the other one nor its abort", async
   await t.clock.settle(t.controller.scale({ service, count: 3 }, by));
   await t.clock.until(() => t.world("local").servers.size === 3);
   await t.clock.settle(t.controller.abort({ service }, by));
+  await expect(t.deploy(service, 3)).rejects.toMatchObject({ hint: expect.stringContaining("--supersede") });
+  await t.deployed(service, 3, { supersede: true });
+  expect(t.store.desired(service)).toMatchObject({ target: "local", serving: 3, move: { release: 2 } });
+  expect(serversOn(t, "north")).toEqual(two);
   t.set("north", "up");
   await t.clock.until(() => t.store.desired(service)?.move === undefined);
-  expect(serversOn(t, "north")).toEqual([]);
+  expect([serversOn(t, "north"), trafficOn(t, "local")]).toEqual([[], ["shop-3-1-1", "shop-3-2-1"]]);
+});
+
+test("a port that both targets have open is closed on the one that is cleared before its servers go", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1, { policy: aPolicy({ bakeMs: 60_000, drainMs: 100, keepWarmMs: 0 }) });
+  await moveTo(t, "north");
+  await t.clock.settle(t.controller.promote({ service }, by));
+  await t.clock.until(() => trafficOn(t, "north").length === 2);
+  t.set("north", "down");
+  await t.clock.settle(t.controller.abort({ service }, by));
+  await t.deployed(service, 3, { supersede: true });
+  const servers = new Set<number>();
+  t.set("north", "up");
+  await t.clock.until(() => {
+    if (isOpen(t, "north")) servers.add(trafficOn(t, "north").length);
+    return t.store.desired(service)?.move === undefined;
+  });
+  expect([...servers]).toEqual([2]);
+  expect([serversOn(t, "north"), isOpen(t, "north")]).toEqual([[], false]);
 });
 
 test("a job that runs stays where it has begun, also when the service has moved there and back", async () => {

@@ -61,9 +61,16 @@ function planTraffic(desired: DesiredService, view: ServiceView, nowMs: number):
   return planRollout(desired, desired.rollout, view, nowMs);
 }
 
+/** Clients who come by a port that two targets have open may come here as long as it is open: it closes before servers go. */
+function givesPort({ target, move }: DesiredService): boolean {
+  return move?.target === target && move.shared;
+}
+
 /** Let every group go, close the frontends, then forget the service. */
 function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   const reason = "the service is being removed";
+  const giving = givesPort(desired) ? routeTo(desired, view, [], "another target has its port") : [];
+  if (giving.length > 0) return { actions: giving, wakeAtMs: undefined };
   const closing = closeWhenGone(desired, view, reason);
   const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
   const gone =

@@ -52,3 +52,14 @@ test("a move that is aborted leaves the service to its repository: it has brough
   store.abort(service, by);
   expect(store.sources.one(service).hold).toBeUndefined();
 });
+
+test("a move makes way for a deploy once someone has turned it back", () => {
+  using it = aStore();
+  const { store } = it;
+  serving(store);
+  move(store);
+  expect(() => begin(store, aDraft(2), { supersede: true })).toThrow("is being moved");
+  store.abort(service, by);
+  begin(store, aDraft(2), { supersede: true });
+  expect(store.desired(service)).toMatchObject({ target: "local", rollout: { to: 3 }, move: { release: 2 } });
+});

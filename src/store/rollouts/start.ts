@@ -209,8 +209,16 @@ export function addRollout(
 export function requireWay({ db }: Workbench, service: ServiceKey, supersede: boolean): void {
   if (selectService(db, service) !== undefined) requireService(db, service);
   const running = selectRunningRollout(db, service);
-  // A target that a service is coming to has to be cleared first: what serves there may have users already.
-  if (running !== undefined && (!supersede || running.kind === "move")) throw rolloutRunning(running);
+  if (running === undefined || (supersede && mayEnd(running))) return;
+  throw rolloutRunning(running);
+}
+
+/**
+ * Where a service is coming to, users may be already, so someone has to turn it back first. Then nothing waits for that target, which may be
+ * down: it is cleared when it answers.
+ */
+function mayEnd({ kind, phase }: Rollout): boolean {
+  return kind !== "move" || phase === "back";
 }
 
 /** Ends the running rollout, or refuses: one rollout per service. */
@@ -258,13 +266,12 @@ function rolloutRunning(rollout: Rollout): KilnError {
   const { kind, service, to, phase, startedBy, startedAtMs } = rollout;
   const since = new Date(startedAtMs).toISOString();
   if (kind === "move") {
+    const ways = `\`kiln move ${service} --finish\` hands it over, \`kiln move ${service} --abort\` leaves it where it is.`;
+    const back = `Its servers there go first; \`kiln deploy --supersede\` does not wait for that.`;
     return new KilnError(
       "rollout_running",
-      `${service} is being moved; ${startedBy} began that at ${since}.`,
-      {
-        hint: `\`kiln move ${service} --finish\` hands it over, \`kiln move ${service} --abort\` leaves it where it is.`,
-        retry: true,
-      },
+      `${service} is being moved${phase === "back" ? " back" : ""}; ${startedBy} began the move at ${since}.`,
+      { hint: phase === "back" ? back : ways, retry: true },
     );
   }
   const [state, goOn] =
