@@ -11,7 +11,7 @@ import { readHolder } from "../../lib/process/holder.ts";
 import { examine } from "../commands/machine/doctor.ts";
 import type { Context } from "../context.ts";
 import { listens } from "../local-controller/start.ts";
-import { redactJson, redactText } from "./redact.ts";
+import { redactJson, redactLines, redactText } from "./redact.ts";
 
 /** One file of the archive: text without secrets. */
 export interface DebugPart {
@@ -97,8 +97,8 @@ async function events({ state }: Context): Promise<string> {
   return newest.slice(-most.events).join("");
 }
 
-function controllerLog({ state }: Context): Promise<string> {
-  return endOf(state.controllerLog);
+async function controllerLog({ state }: Context): Promise<string> {
+  return redactLines(await endOf(state.controllerLog));
 }
 
 /** Every target with a router of its own has a folder for it, next to the local one. */
@@ -112,10 +112,12 @@ function routerSources({ state }: Context): Source[] {
     }));
 }
 
+/** Whole lines: the rest of one whose beginning is missing does not show what it is. */
 async function endOf(path: string): Promise<string> {
   await using file = await open(path);
   const { size } = await file.stat();
   const bytes = Buffer.alloc(Math.min(size, most.logBytes));
   const { bytesRead } = await file.read(bytes, 0, bytes.length, size - bytes.length);
-  return bytes.toString("utf8", 0, bytesRead);
+  const text = bytes.toString("utf8", 0, bytesRead);
+  return size > bytes.length ? text.slice(text.indexOf("\n") + 1) : text;
 }
