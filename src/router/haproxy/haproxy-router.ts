@@ -160,7 +160,8 @@ async function apply(asked: RoutedService, context: Context): Promise<void> {
   const known = running?.services ?? (await servicesOnFile(context));
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
-  await requirePorts(service, running, context);
+  const changesHands = await requirePorts(service, running, context);
+  if (changesHands) await letConnectionsMigrate(context.log);
   await placeCertificates(service, context);
   if (!running) return startWith(service, others, context);
   const present = running.services.find((s) => s.service === service.service);
@@ -176,19 +177,19 @@ function structureOf({ frontends, health }: RoutedService): unknown {
   return JSON.parse(JSON.stringify({ frontends, health }));
 }
 
-/** Throws `port_taken`. A port that another router of this installation has for the same service may be open twice: it changes hands. */
+/** Whether a port changes hands: one that another router of this installation has for the same service may be open twice. Throws `port_taken`. */
 async function requirePorts(
   asked: Pick<RoutedService, "service" | "frontends">,
   running: Running | undefined,
   context: Context,
-): Promise<void> {
+): Promise<boolean> {
   const ours = (running?.services ?? []).flatMap(portsOf);
   const wanted = portsOf(asked).filter((port) => !ours.includes(port));
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return false;
   const taken = new Set((await listeners()).map(({ port }) => port));
   const shared = wanted.some((port) => taken.has(port)) ? await portsElsewhere(asked.service, context) : [];
   await assertPortsFree(wanted.filter((port) => !shared.includes(port)));
-  if (wanted.some((port) => shared.includes(port))) await letConnectionsMigrate(context.log);
+  return wanted.some((port) => shared.includes(port));
 }
 
 /** The ports that other routers of this installation have for this service alone. */
