@@ -93,7 +93,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createJobOperations({ store, clock, targets }),
     ...createReproduce({ store, targets, call }),
     ...createExec({ store, targets, clock, call }),
-    ...createLogs({ store, targets, status: queries.status }),
+    ...createLogs({ store, targets, clock, status: queries.status }),
     info: async () => {
       const glances = await Promise.all(targets.all.map(({ loop }) => loop.observer.glance()));
       const groups = glances.flatMap(({ observation }) => observation?.groups ?? []);

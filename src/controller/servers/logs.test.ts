@@ -57,6 +57,43 @@ test("someone who follows a service hears servers that begin later, and the end 
   await t.clock.until(() => over);
 });
 
+test("someone who follows a service hears jobs that begin later, and servers that had nothing to read at first", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1, { count: 1 });
+  const [server = ""] = await ready(t);
+  t.world.behave("run", { exitAfterMs: 60_000, exitCode: 0 });
+  let started = false;
+  const { logs } = t.platform;
+  Object.assign(t.platform, {
+    logs: {
+      read: (...[id, how, signal]: Parameters<NonNullable<typeof logs>["read"]>) =>
+        started || id !== server ? logs?.read(id, how, signal) : [],
+    },
+  });
+  const stop = new AbortController();
+  const heard: string[] = [];
+  const following = (async () => {
+    const lines = t.controller.serviceLogs({ service: "shop", follow: true }, { signal: stop.signal });
+    for await (const { server: from, text } of lines) heard.push(`${from} ${text}`);
+  })();
+  await t.clock.advance(10_000);
+  started = true;
+  writes(t, server, "hello");
+  await t.clock.until(() => heard.length === 1);
+  await t.controller.runJob(
+    { service: "shop", command: ["/app"] },
+    { actor: { via: "socket", name: "ada", uid: 0 } },
+  );
+  const running = async () => (await t.status()).jobs.find(({ state }) => state === "running")?.id ?? "";
+  await t.clock.until(async () => (await running()) !== "");
+  const job = await running();
+  writes(t, job, "exported");
+  await t.clock.until(() => heard.length === 2);
+  expect(heard).toEqual([`${server} hello`, `${job} exported`]);
+  stop.abort();
+  await following;
+});
+
 test("nothing is read any more for someone who has gone", async () => {
   await using t = new TestInstallation();
   await t.deployed(1, { count: 1 });

@@ -1,5 +1,6 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { LogLine } from "../../platform/contract/reading.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations, ServiceStatus } from "../operations.ts";
@@ -8,6 +9,7 @@ import type { Targets } from "../targets/targets.ts";
 interface LogParts {
   readonly store: Pick<Store, "subscribe">;
   readonly targets: Pick<Targets, "holding">;
+  readonly clock: Clock;
   readonly status: (asked: { readonly service: ServiceKey }) => Promise<ServiceStatus>;
 }
 
@@ -17,6 +19,9 @@ interface Reading {
 }
 
 type ServerLine = LogLine & { readonly server: ServerId };
+
+/** Not all that begins has an event of its own, and what has begun may have nothing to read yet: so often someone who follows looks again. */
+const lookMs = 2_000;
 
 /** For a caller that never ends early. */
 const neverAborted = new AbortController().signal;
@@ -44,7 +49,7 @@ async function* readLog(
 }
 
 /**
- * Every server's and running job's lines as they come. With `follow`, an event of the service is the time to look for new ones, until the
+ * Every server's and running job's lines as they come. With `follow`, each event of the service is a time to look for new ones, until the
  * service is gone.
  */
 async function* readLogs(
@@ -54,14 +59,18 @@ async function* readLogs(
   outer: AbortSignal,
 ): AsyncGenerator<ServerLine> {
   const stop = new AbortController();
-  const readers = new Readers(parts, AbortSignal.any([outer, stop.signal]));
+  const signal = AbortSignal.any([outer, stop.signal]);
+  const readers = new Readers(parts, signal);
   let news = true;
   let seen = false;
-  using _events = parts.store.subscribe((event) => {
-    if (!how.follow || event.service !== service) return;
+  const look = () => {
     news = true;
     readers.tell();
+  };
+  using _events = parts.store.subscribe((event) => {
+    if (how.follow && event.service === service) look();
   });
+  if (how.follow) void lookAgain(parts.clock, signal, look);
   try {
     for (let tail = how.tail; !outer.aborted; ) {
       const line = readers.take();
@@ -81,12 +90,21 @@ async function* readLogs(
   }
 }
 
+async function lookAgain(clock: Clock, signal: AbortSignal, look: () => void): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(lookMs, signal).catch(() => {}); // aborted: the loop sees it
+    look();
+  }
+}
+
 /** Readers of several servers. Each waits until its line was taken: a slow client costs no memory. */
 class Readers {
   readonly #parts: LogParts;
   readonly #signal: AbortSignal;
   readonly #waiting: { readonly line: ServerLine; readonly taken: () => void }[] = [];
-  readonly #known = new Set<ServerId>();
+  readonly #begun = new Set<ServerId>();
+  /** The time of the last line of each. */
+  readonly #lastMs = new Map<ServerId, number>();
   #open = 0;
   #change = Promise.withResolvers<void>();
 
@@ -120,22 +138,27 @@ class Readers {
     return next?.line;
   }
 
-  /** Once for each server. */
+  /** Once for each server; again where reading has failed, or there was nothing: it may not be started yet. */
   begin(server: ServerId, how: Reading): void {
-    if (this.#known.has(server)) return;
-    this.#known.add(server);
+    if (this.#begun.has(server)) return;
+    this.#begun.add(server);
     this.#open += 1;
     this.#read(server, how)
-      .catch(() => this.#known.delete(server)) // not started yet, or just gone: the next look decides
-      .finally(() => {
+      .then(() => this.#lastMs.has(server))
+      .catch(() => false)
+      .then((isRead) => {
+        if (!isRead) this.#begun.delete(server);
         this.#open -= 1;
         this.tell();
       });
   }
 
   async #read(server: ServerId, how: Reading): Promise<void> {
+    const before = this.#lastMs.get(server) ?? Number.NEGATIVE_INFINITY;
     for await (const line of readLog(this.#parts, server, how, this.#signal)) {
       if (this.#signal.aborted) return;
+      if (line.atMs <= before) continue; // read before it failed
+      this.#lastMs.set(server, line.atMs);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.push({ line: { server, ...line }, taken: resolve });
       this.tell();
