@@ -9,7 +9,7 @@ import { endOf, inOrder } from "./views/access/access-words.ts";
 import { actorOf, filters, toneOf } from "./views/event-words.ts";
 import { figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
-import { append, matching, mostLines, piecesOf } from "./views/logs/lines.ts";
+import { append, matching, mostLines, newerThan, piecesOf } from "./views/logs/lines.ts";
 import { wayBack } from "./views/way-back.ts";
 
 describe("places", () => {
@@ -144,6 +144,10 @@ describe("lines of logs", () => {
     const many = Array.from({ length: mostLines }, (_, n) => line(n));
     const kept = append(many, [line(mostLines)]);
     expect([kept.length, kept[0]?.n]).toEqual([mostLines, 1]);
+  });
+  test("count as newer when they have come since, whatever their time", () => {
+    const held = [line(1, 5), line(3, 6)];
+    expect([newerThan(held, [...held, line(4, 1), line(5, 9)]), newerThan([], held)]).toEqual([2, 2]);
   });
   test("are found by words of theirs or their server", () => {
     const lines = [line(1, 1, "GET /Orders"), line(2, 2, "POST /")];

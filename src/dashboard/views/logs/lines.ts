@@ -16,6 +16,12 @@ export function append(lines: readonly Line[], more: readonly Line[]): readonly 
   return [...lines, ...more].toSorted((a, b) => a.atMs - b.atMs || a.n - b.n).slice(-mostLines);
 }
 
+/** How many of the lines have come since. */
+export function newerThan(held: readonly Line[], lines: readonly Line[]): number {
+  const newest = Math.max(-1, ...held.map(({ n }) => n));
+  return lines.filter(({ n }) => n > newest).length;
+}
+
 export function matching(lines: readonly Line[], q: string): readonly Line[] {
   const wanted = q.toLowerCase();
   if (wanted === "") return lines;

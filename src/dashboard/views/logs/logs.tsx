@@ -5,7 +5,7 @@ import { FaultNote } from "../../parts/answer.tsx";
 import { clockTime } from "../../parts/time.tsx";
 import { useAnswer } from "../../store.ts";
 import { plural } from "../../words.ts";
-import { type Line, matching, mostLines, piecesOf } from "./lines.ts";
+import { type Line, matching, mostLines, newerThan, piecesOf } from "./lines.ts";
 import { type Source, type Tail, useTail } from "./tail.ts";
 
 /** What do they write? */
@@ -99,7 +99,7 @@ function Following(source: Source) {
   const [q, setQuery] = useState("");
   const [held, setHeld] = useState<readonly Line[]>();
   const shown = matching(held ?? lines, q);
-  const newer = held === undefined ? 0 : lines.filter(({ n }) => n > newestOf(held)).length;
+  const newer = held === undefined ? 0 : newerThan(held, lines);
   return (
     <>
       {fault !== undefined && <FaultNote fault={fault} />}
@@ -129,8 +129,6 @@ function Following(source: Source) {
     </>
   );
 }
-
-const newestOf = (lines: readonly Line[]) => Math.max(-1, ...lines.map(({ n }) => n));
 
 function countWords(shown: number, all: number, q: string): string {
   const of = q === "" ? plural(all, "line") : `${shown} of ${plural(all, "line")} with “${q}”`;
