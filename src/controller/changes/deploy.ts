@@ -65,8 +65,20 @@ function record(
   by: Asker,
   begin: () => Admission | undefined,
 ): Accepted {
-  const { service, target, supersede = false } = request;
+  const { service } = request;
   store.sources.requireFollowing(service, by);
+  const accepted = accept(store, request, by, begin);
+  store.sources.began(service, by, accepted);
+  return accepted;
+}
+
+function accept(
+  store: Store,
+  request: DeployRequest,
+  by: Asker,
+  begin: () => Admission | undefined,
+): Accepted {
+  const { service, target, supersede = false } = request;
   requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
   addCandidate(store, request, by);
   const { draft, contents } = freeze(store, service, request.draft);

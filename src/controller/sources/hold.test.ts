@@ -71,6 +71,22 @@ test.each([
   ]);
 });
 
+test("which commit has begun a rollout is kept with it, whatever becomes of the process that has asked", async () => {
+  await using t = new TestInstallation();
+  await following(t);
+  const { rollout } = await deploy(t, 3);
+  expect(t.store.sources.one("shop").deployed).toMatchObject({ commit: "c3", release: 3, rollout });
+  t.store.sources.deployed("shop", headAt("c3"), { commit: "c3", tree: "t", release: 3, rollout });
+  expect(t.store.sources.one("shop").deployed).toMatchObject({ commit: "c3", tree: "t" });
+  const told = t.store.events({}).filter(({ kind }) => kind === "source.deployed");
+  expect(told.map(({ data }) => data.commit)).toEqual(["c1", "c2", "c3"]);
+  await t.settled();
+  await t.deploy(4, {}, ada);
+  expect(t.store.sources.one("shop").deployed).toMatchObject({ commit: "c3" });
+});
+
+const headAt = (id: string) => ({ id, author: "Eve <eve@example.com>", subject: "Mend", committedAtMs: 5 });
+
 test("a plan of a rollback holds nothing", async () => {
   await using t = new TestInstallation();
   await following(t);

@@ -34,6 +34,8 @@ export interface SourceStore {
   /** The branch was looked at, and nothing is to be done. */
   looked(service: ServiceKey, head: SourceCommit | undefined): void;
   deployed(service: ServiceKey, head: SourceCommit, deploy: Omit<SourceDeploy, "atMs">): void;
+  /** In the transaction of what a commit led to: that it is not tried again must not be lost in between. Nothing happens for other deploys. */
+  began(service: ServiceKey, by: Asker, what: Pick<SourceDeploy, "release" | "rollout">): void;
   /** `head`: as far as it is known. */
   failed(
     service: ServiceKey,
@@ -60,6 +62,7 @@ export function openSources(bench: Workbench): SourceStore {
     sync: (service, by) => changing(() => sync(bench, service, by)),
     looked: (service, head) => changing(() => looked(bench, service, head)),
     deployed: (service, head, deploy) => changing(() => deployed(bench, service, head, deploy)),
+    began: (service, by, what) => began(bench, service, by, what),
     failed: (service, failure, head) => changing(() => failed(bench, service, failure, head)),
   };
 }
@@ -141,18 +144,42 @@ function deployed(
 ): void {
   const source = findSource(bench.db, service);
   if (source === undefined) return;
+  recordDeployed(bench, source, head, deploy);
+  record(bench, source, { head, failing: undefined, pauseMs: source.intervalMs });
+}
+
+function began(
+  bench: Workbench,
+  service: ServiceKey,
+  { actor }: Asker,
+  { release, rollout }: Pick<SourceDeploy, "release" | "rollout">,
+): void {
+  if (actor.via !== "source") return;
+  const source = requireSource(bench.db, service);
+  const { commit, author, signer } = actor;
+  // its follower adds the tree
+  const deploy = { commit, tree: "", release, ...(rollout === undefined ? {} : { rollout }) };
+  recordDeployed(bench, source, { id: commit, author, signer }, deploy);
+}
+
+/** With an event, unless it is recorded already. */
+function recordDeployed(
+  bench: Workbench,
+  { service, url, branch, deployed: before }: GitSource,
+  { id, author, signer }: Pick<SourceCommit, "id" | "author" | "signer">,
+  deploy: Omit<SourceDeploy, "atMs">,
+): void {
   const { release, rollout } = deploy;
   const at = JSON.stringify({ ...deploy, atMs: bench.clock.now() });
   bench.db.run("UPDATE sources SET deployed = ? WHERE service = ?", at, service);
-  record(bench, source, { head, failing: undefined, pauseMs: source.intervalMs });
-  if (source.deployed?.commit === head.id && source.deployed.rollout === rollout) return;
+  if (before?.commit === id && before.rollout === rollout) return;
   bench.log.append({
     service,
     kind: "source.deployed",
-    message: `${service} is at commit ${shortCommit(head.id)} of ${source.branch}, by ${head.author}: release ${release}.`,
+    message: `${service} is at commit ${shortCommit(id)} of ${branch}, by ${author}: release ${release}.`,
     data: {
-      ...{ url: source.url, branch: source.branch, commit: head.id, author: head.author, release, rollout },
-      ...(head.signer === undefined ? {} : { signer: head.signer }),
+      ...{ url, branch, commit: id, author, release, rollout },
+      ...(signer === undefined ? {} : { signer }),
     },
   });
 }
