@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { aRollout } from "../../domain/testing.ts";
+import { KilnError } from "../../lib/errors.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, KilnEvent } from "../api.ts";
 import { aStatus, cli } from "../test-kit.ts";
@@ -38,3 +39,33 @@ test.each([["show", "-f"], ["resume"], ["promote"], ["abort"]])(
     expect(stderr.trim().split("\n")).toEqual(["1 min 1 s  Event at 60500."]);
   },
 );
+
+test("a controller elsewhere that stays away is asked with pauses, and given up", async () => {
+  let elapsedMs = 0;
+  let looks = 0;
+  const running = aRollout({ phase: "forward" });
+  const gone = async () => {
+    throw new KilnError("controller_unreachable", "No controller answers at /far.sock.");
+  };
+  const client: Partial<Client> = {
+    services: async () => [aStatus({ rollout: running })],
+    rollout: async () => (looks++ < 2 ? running : gone()),
+    // biome-ignore lint/correctness/useYield: a stream that never begins
+    events: async function* () {
+      await gone();
+    },
+    resume: async () => running,
+  };
+  const sleep = async (ms: number) => {
+    elapsedMs += ms;
+  };
+  const { code, stderr } = await cli(["rollout", "resume", "shop"], {
+    ...{ client, env: { KILN_CONTROLLER: "/far.sock" } },
+    clock: { ...systemClock, elapsed: () => elapsedMs, sleep },
+  });
+  expect(code).toBe(1);
+  expect(stderr.match(/does not answer; asking it again/g)).toHaveLength(1);
+  expect(stderr).toContain("No controller answers at /far.sock.");
+  expect(elapsedMs).toBeGreaterThan(60_000);
+  expect(looks).toBeLessThan(1_000);
+});

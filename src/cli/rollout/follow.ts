@@ -11,14 +11,16 @@ import type { RolloutLook } from "./view.ts";
 const lookAgainMs = 250;
 /** The first events of a rollout are within this many of the newest. */
 const recentEvents = 50;
+/** So long a controller elsewhere may be away: more than its machine takes to start again. */
+const awayMs = 120_000;
 
 /** Phases that a rollout does not leave without a command. */
 const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "superseded", "paused"];
 
 /**
  * Watches a rollout until it has settled, and shows its events. A controller that ends meanwhile is started again,
- * which continues the rollout. Events before `fromMs` (by default, before the start) are not shown. Throws
- * `cancelled` when the context's signal fires: the rollout itself continues.
+ * which continues the rollout; one elsewhere is asked again, and `controller_unreachable` thrown when it stays away. Events before
+ * `fromMs` (by default, before the start) are not shown. Throws `cancelled` when the context's signal fires: the rollout itself continues.
  */
 export async function followRollout(
   context: Context,
@@ -28,15 +30,19 @@ export async function followRollout(
 ): Promise<Rollout> {
   const { service, startedAtMs } = await first.rollout({ id });
   const reporter = createReporter(context, startedAtMs, fromMs);
+  const contact = contactWith(context, (line) => reporter.say(line));
+  const report = (look: RolloutLook) => {
+    contact.there();
+    reporter.look(look);
+  };
   let client = first;
   try {
     for (;;) {
       try {
-        return await watchUntilSettled(context, client, { id, service }, reporter);
+        return await watchUntilSettled(context, client, { id, service }, { ...reporter, look: report });
       } catch (error) {
         if (context.signal.aborted || !isUnreachable(error)) throw error;
-        reporter.say("The controller has ended; starting it again.");
-        client = await context.connect();
+        client = await contact.again(error);
       }
     }
   } catch (error) {
@@ -44,6 +50,32 @@ export async function followRollout(
   } finally {
     reporter.end();
   }
+}
+
+/** `again` connects once more after an error, and throws it when the controller has been away for too long. */
+function contactWith(context: Context, say: (line: string) => void) {
+  const { clock, signal } = context;
+  let seenMs = clock.elapsed();
+  let isAway = false;
+  return {
+    there: () => {
+      seenMs = clock.elapsed();
+      isAway = false;
+    },
+    again: async (error: unknown): Promise<Client> => {
+      if (clock.elapsed() - seenMs > awayMs) throw error;
+      const isElsewhere = (await context.remote()) !== undefined;
+      if (!isAway)
+        say(
+          isElsewhere
+            ? "The controller does not answer; asking it again."
+            : "The controller has ended; starting it again.",
+        );
+      isAway = true;
+      await clock.sleep(lookAgainMs, signal);
+      return context.connect();
+    },
+  };
 }
 
 async function watchUntilSettled(

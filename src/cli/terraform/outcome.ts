@@ -1,3 +1,4 @@
+import { KilnError } from "../../lib/errors.ts";
 import type { Made } from "../../terraform-provider/provider.ts";
 import type { Accepted } from "../api.ts";
 import type { Context } from "../context.ts";
@@ -18,8 +19,8 @@ export async function outcomeOf(
   try {
     return await ended(context, accepted, beganAtMs);
   } catch (error) {
-    if (!context.signal.aborted) throw error;
-    return { warning: continuing(accepted) };
+    if (context.signal.aborted) return { warning: continuing(accepted) };
+    throw outOfSight(error, accepted);
   }
 }
 
@@ -35,6 +36,15 @@ async function ended(context: Context, accepted: Accepted, beganAtMs: number) {
   const status = await statusOf(await context.connect(), service);
   const words = endWords(rollout, status, context.clock.now(), plain);
   return exitCodeOf(rollout) === 0 ? { warning: words } : { failure: words };
+}
+
+/** Nothing is known of what serves, so the record stays as it was: a new service that was recorded with an error would be removed by the next apply. */
+function outOfSight(error: unknown, { service, release }: Accepted): unknown {
+  if (!(error instanceof KilnError) || error.code !== "controller_unreachable") return error;
+  return new KilnError(error.code, error.message, {
+    cause: error,
+    hint: `The change of ${service} to release ${release} had begun, and continues where the controller is: \`kiln status ${service}\` shows it, and the next plan begins from there. Where this was its first apply, \`terraform import ADDRESS ${service}\` takes it into this state.`,
+  });
 }
 
 function continuing({ service, release }: Accepted): readonly string[] {
