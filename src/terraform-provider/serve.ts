@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   type GrpcObject,
@@ -25,6 +27,8 @@ const cookie = {
 /** The version of the handshake, and of the plugin protocol. */
 const versions = { handshake: 1, protocol: 6 };
 const lookMs = 500;
+/** Terraform kills a plugin 2 s after it has asked for its end (hashicorp/go-plugin, client.go). */
+const graceMs = 1_000;
 
 export interface PluginProcess {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,6 +46,8 @@ export async function serve(provider: Provider, { env, nowMs, write }: PluginPro
   const own = newCertificate(nowMs);
   const folder = await mkdtemp(join(env.PLUGIN_UNIX_SOCKET_DIR || tmpdir(), "kiln-terraform-"));
   const socket = join(folder, "socket");
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove); // a second Ctrl-C ends the process at once
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   try {
     const ended = Promise.withResolvers<void>();
@@ -51,10 +57,12 @@ export async function serve(provider: Provider, { env, nowMs, write }: PluginPro
     const shown = own.der.toString("base64").replace(/=+$/, "");
     write(`${versions.handshake}|${versions.protocol}|unix|${socket}|grpc|${shown}\n`);
     await Promise.race([ended.promise, parentIsGone(ended.promise)]);
-    await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    provider.stop(); // nothing that is still under way has someone to tell
+    await shutDown(server);
   } finally {
     server.forceShutdown();
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 
@@ -76,6 +84,15 @@ function listen(server: Server, socket: string, credentials: ServerCredentials):
   );
 }
 
+/** Answers that are under way have a moment. */
+async function shutDown(server: Server): Promise<void> {
+  const grace = new AbortController();
+  const answered = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const waited = delay(graceMs, undefined, { signal: grace.signal }).catch(() => {});
+  await Promise.race([answered, waited]);
+  grace.abort();
+}
+
 /** A Terraform that was killed asks for nothing any more. */
 async function parentIsGone(ended: Promise<void>): Promise<void> {
   const parent = process.ppid;
@@ -83,7 +100,7 @@ async function parentIsGone(ended: Promise<void>): Promise<void> {
   void ended.then(() => {
     waits = false;
   });
-  while (waits && process.ppid === parent) await new Promise((resolve) => setTimeout(resolve, lookMs));
+  while (waits && process.ppid === parent) await delay(lookMs);
 }
 
 function addServices(server: Server, provider: Provider, end: () => void): void {
