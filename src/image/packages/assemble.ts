@@ -72,7 +72,7 @@ function checkScripts(
     "package_needs_script",
     `A slim image runs no maintainer scripts, and Kiln has no recipe for ${names}.`,
     {
-      hint: `Write \`image.engine: full\`, with which all scripts run while the image is built; it is larger, and has a shell. Only if the service needs nothing of what they do: \`image.skipScripts: [${names}]\`.`,
+      hint: `Write \`image.engine: full\`, with which all scripts run while the image is built, and run \`kiln build --update\`; the image is larger, and has a shell. Only if the service needs nothing of what they do: \`image.skipScripts: [${names}]\`.`,
       problems: open.map(({ name, rest }) => ({ message: `${name} wants: ${condensed(rest)}` })),
     },
   );
