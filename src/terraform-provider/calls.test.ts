@@ -87,6 +87,14 @@ test("a configuration that is not known yet is not asked about", async () => {
   expect(readObject(planned_state)).toEqual({ name: unknown, books: 2, edition: unknown });
 });
 
+test("what someone changes while an apply runs is found by the next read, and not held against the apply", async () => {
+  made = (planned) => ({ state: { ...planned, books: 5, edition: 1 } });
+  const { new_state = {}, diagnostics } = await handlers.ApplyResourceChange(
+    change({ name: "a", books: 2, edition: unknown }),
+  );
+  expect([readObject(new_state), diagnostics]).toEqual([{ name: "a", books: 2, edition: 1 }, []]);
+});
+
 test("a failure is an error, with the state that there is", async () => {
   made = (planned) => ({
     state: { ...planned, edition: 1 },

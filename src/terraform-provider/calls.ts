@@ -1,6 +1,6 @@
 import { KilnError } from "../lib/errors.ts";
 import { AttributeError, diagnosticOf, saidAs } from "./diagnostics.ts";
-import { type PlannedChange, planned, replacing, unforeseen } from "./plan.ts";
+import { asPlanned, type PlannedChange, planned, replacing, unforeseen } from "./plan.ts";
 import type { Lookup, Made, Offered, Provider, Resource } from "./provider.ts";
 import { conform, isWhollyKnown, type Schema, wireSchema } from "./schema.ts";
 import { fromJson, isKnown, readObject, type Values, writeObject } from "./values.ts";
@@ -131,7 +131,11 @@ async function applied(
   wanted: Values | undefined,
   prior: Values | undefined,
 ): Promise<Made> {
-  if (wanted !== undefined) return resource.make(wanted, prior);
+  if (wanted !== undefined) {
+    const made = await resource.make(wanted, prior);
+    const isDone = made.failure === undefined && made.state !== undefined;
+    return isDone ? { ...made, state: asPlanned(wanted, made.state) } : made;
+  }
   if (prior !== undefined) await resource.remove(prior);
   return { state: undefined };
 }

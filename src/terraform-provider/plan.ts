@@ -1,5 +1,5 @@
 import { conform, equal, type Schema, written } from "./schema.ts";
-import { unknown, type Values } from "./values.ts";
+import { isKnown, unknown, type Values } from "./values.ts";
 
 /** What a resource says of an apply that is yet to come. */
 export interface Foreseen {
@@ -42,4 +42,13 @@ export function planned(
   );
   const state = conform(schema, { ...written(schema, wanted), ...Object.fromEntries(computed) });
   return { state, replaces: prior === undefined ? [] : all };
+}
+
+/**
+ * What is recorded after an apply: the plan, with what was unknown in it. Terraform takes anything else for a fault of the provider, and a new resource for one to be
+ * removed. What someone has changed since the plan is drift: the next read finds it.
+ */
+export function asPlanned(planned: Values, made: Values): Values {
+  const known = Object.entries(planned).filter(([, value]) => isKnown(value));
+  return { ...made, ...Object.fromEntries(known) };
 }
