@@ -1,4 +1,5 @@
 import { openStateFolder } from "../../lib/state-folder.ts";
+import { AttributeError } from "../../terraform-provider/diagnostics.ts";
 import type { Offered, Provider } from "../../terraform-provider/provider.ts";
 import { textOf, type Values } from "../../terraform-provider/values.ts";
 import { createConnect, createRemote } from "../connect.ts";
@@ -41,16 +42,25 @@ const schema: Provider["schema"] = {
   },
 };
 
-/** The environment that commands would have with these values. */
-function configured(context: Context, values: Values): Context {
-  const given = {
-    KILN_CONTROLLER: textOf(values, "controller"),
-    KILN_CONTEXT: textOf(values, "context"),
-    KILN_HOME: textOf(values, "home"),
+/** The environment that commands would have with these values. A controller or context that is given counts before both variables. */
+export function environmentWith(env: Context["env"], values: Values): Context["env"] {
+  const [controller, name, home] = ["controller", "context", "home"].map((key) => textOf(values, key));
+  if (controller !== undefined && name !== undefined)
+    throw new AttributeError(
+      "context",
+      "The provider has a controller and a context: both say which controller is meant.",
+      "Leave out one of them.",
+    );
+  const isNamed = controller !== undefined || name !== undefined;
+  return {
+    ...env,
+    ...(isNamed ? { KILN_CONTROLLER: controller, KILN_CONTEXT: name } : {}),
+    ...(home === undefined ? {} : { KILN_HOME: home }),
   };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (set.length === 0) return context;
-  const env = { ...context.env, ...Object.fromEntries(set) };
+}
+
+function configured(context: Context, values: Values): Context {
+  const env = environmentWith(context.env, values);
   const state = openStateFolder(env);
   const remote = createRemote(env, context.clock);
   const changed = { ...context, env, state, remote };
@@ -58,8 +68,12 @@ function configured(context: Context, values: Values): Context {
 }
 
 function offered(context: Context): Offered {
+  const coming = new Set<string>();
   return {
-    resources: { kiln_service: serviceResource(context), kiln_target: targetResource(context) },
+    resources: {
+      kiln_service: serviceResource(context, coming),
+      kiln_target: targetResource(context, coming),
+    },
     dataSources: { kiln_image: imageSource(context) },
   };
 }

@@ -52,7 +52,8 @@ const schema: Schema = {
   },
 };
 
-export function serviceResource(context: Context): Resource {
+/** `coming` has the targets that the same plan makes. */
+export function serviceResource(context: Context, coming: ReadonlySet<string>): Resource {
   return {
     schema,
     read: async (recorded) => {
@@ -64,7 +65,7 @@ export function serviceResource(context: Context): Resource {
       const [, environment = null] = id.split(".");
       return { environment, ...computedOf(status) };
     },
-    foresee: (wanted, prior) => foresee(context, wanted, prior),
+    foresee: (wanted, prior) => foresee({ ...context, coming }, wanted, prior),
     make: (planned, prior) => make(context, planned, prior),
     remove: async (recorded) => {
       const client = await context.connect();
@@ -120,10 +121,16 @@ async function wantedOf({ cwd }: Context, values: Values): Promise<Wanted> {
 }
 
 /** Asks the controller what a deploy would do now. The image's digest is part of that, so this builds; without changes the cache answers. */
-async function foresee(context: Context, values: Values, prior: Values | undefined): Promise<Foreseen> {
+async function foresee(
+  context: Context & { readonly coming: ReadonlySet<string> },
+  values: Values,
+  prior: Values | undefined,
+): Promise<Foreseen> {
   const { project, key, named } = await wantedOf(context, values);
   const { target, count } = project.spec;
   if (prior !== undefined && prior.id !== key) return { changes: true, known: { id: key }, replaces: ["id"] };
+  const isTargetComing = prior === undefined && context.coming.has(target);
+  if (isTargetComing) return { changes: true, known: { id: key, target, servers: count } };
   const client = await context.connect();
   const { release } = await checkedRelease(client, project, {});
   const image = await imageFor(context, project, named);
@@ -195,6 +202,5 @@ async function made(context: Context, deployed: Deployed): Promise<Made> {
   if (failure !== undefined) return { state, failure };
   if (warning === undefined) return { state };
   const { release } = accepted;
-  const coming = { release, version: image.version, image_digest: image.digest };
-  return { state: { ...state, ...coming, servers: planned.servers ?? status.count }, warning };
+  return { state: { ...state, release, version: image.version, image_digest: image.digest }, warning };
 }

@@ -22,7 +22,8 @@ const schema: Schema = {
   },
 };
 
-export function targetResource(context: Context): Resource {
+/** `coming` gets the targets that a plan makes, until an apply has made them. */
+export function targetResource(context: Context, coming: Set<string>): Resource {
   const find = async (name: string): Promise<TargetStatus | undefined> =>
     (await (await context.connect()).targets()).find((target) => target.name === name);
   return {
@@ -38,12 +39,16 @@ export function targetResource(context: Context): Resource {
         hint: "`kiln target ls` lists them.",
       });
     },
-    foresee: async (wanted, prior) => ({ changes: prior === undefined, known: { id: nameIn(wanted) } }),
+    foresee: async (wanted, prior) => {
+      if (prior === undefined) coming.add(nameIn(wanted));
+      return { changes: prior === undefined, known: { id: nameIn(wanted) } };
+    },
     make: async (planned, prior) => {
       if (prior !== undefined) return { state: prior };
       const options = (planned.options ?? {}) as Readonly<Record<string, string>>;
       const platform = textOf(planned, "platform") ?? "";
       await (await context.connect()).addTarget({ target: nameIn(planned), platform, options });
+      coming.delete(nameIn(planned));
       return { state: { ...planned, id: nameIn(planned) } };
     },
     remove: async (recorded) => {
