@@ -31,11 +31,16 @@ export function startSources(parts: Parts): {
   const follow = (service: ServiceKey) => {
     if (!isClosed) followers.set(service, new Follower(service, parts));
   };
-  const unfollow = async (service: ServiceKey) => {
+  /** What ends still uses the folder, so the next one waits for it. */
+  const endings = new Map<ServiceKey, Promise<void>>();
+  const unfollow = (service: ServiceKey) => {
     const follower = followers.get(service);
     followers.delete(service);
-    await follower?.end();
-    rmSync(folderOf(folder, service), { recursive: true, force: true });
+    const ended = Promise.allSettled([endings.get(service), follower?.end()]).then(() =>
+      rmSync(folderOf(folder, service), { recursive: true, force: true }),
+    );
+    endings.set(service, ended);
+    return ended;
   };
   const status = (source: GitSource) =>
     statusOf(store, source, followers.get(source.service)?.isLooking ?? false);
@@ -53,6 +58,7 @@ export function startSources(parts: Parts): {
         const { credentials, knownHosts } = spec;
         for (const path of [credentials, knownHosts]) if (path !== undefined) requirePlainPath(path);
         if (protocol === "ssh" && (credentials === undefined || knownHosts === undefined)) throw sshNeeds();
+        await Promise.allSettled([endings.get(service)]);
         sources.add(service, { ...spec, url }, askerOf({ reason }, who));
         follow(service);
       },

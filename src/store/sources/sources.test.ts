@@ -33,6 +33,11 @@ test("what came of each look is kept, and an event tells what is new", () => {
     ...{ head, lookedAtMs: 5_000, nextLookAtMs: 65_000 },
     failing: { sinceMs: 1_000, attempts: 3 },
   });
+  sources.failed("shop", { ...broken, commit: "d".repeat(40) }, head);
+  expect(sources.one("shop")).toMatchObject({
+    nextLookAtMs: 65_000,
+    failing: { sinceMs: 1_000, attempts: 1 },
+  });
   sources.looked("shop", undefined);
   sources.looked("shop", undefined);
   sources.deployed("shop", head, { commit: head.id, tree: "t", release: 4, rollout: 7 });
@@ -46,7 +51,7 @@ test("what came of each look is kept, and an event tells what is new", () => {
   expect(() => sources.one("shop")).toThrow("follows no git repository");
   sources.looked("shop", head); // a look that was under way
   const kinds = store.events({}).map(({ kind }) => kind.replace("source.", ""));
-  expect(kinds).toEqual(["added", "failed", "failed", "recovered", "deployed", "removed"]);
+  expect(kinds).toEqual(["added", "failed", "failed", "failed", "recovered", "deployed", "removed"]);
   expect(JSON.stringify(store.events({}))).not.toContain("/etc/kiln/token");
 });
 

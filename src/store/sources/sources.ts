@@ -193,7 +193,7 @@ function failed(
   const source = findSource(bench.db, service);
   if (source === undefined) return;
   const { failing } = source;
-  const attempts = (failing?.attempts ?? 0) + 1;
+  const attempts = (failing?.commit === failure.commit ? (failing?.attempts ?? 0) : 0) + 1; // another commit may be the mended one
   const now: SourceFailure = { sinceMs: failing?.sinceMs ?? bench.clock.now(), attempts, ...failure };
   record(bench, source, {
     ...{ head, failing: now, pauseMs: pauseAfterFailures(attempts, source.intervalMs) },
