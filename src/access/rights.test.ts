@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { changesAnswered } from "../api/contract/changes/testing.ts";
 import { type ContractEntry, table } from "../api/contract/contract.ts";
-import { type Role, roles } from "../domain/access/access.ts";
+import { type Grant, type Role, roles } from "../domain/access/access.ts";
+import { sees } from "./guard.ts";
 import { mayUse, type Owners } from "./rights.ts";
 
 /** Everything belongs to shop.production. */
@@ -147,4 +149,14 @@ test("these are not served over the network, not even to an admin", () => {
     "shutdown",
     "unlisten",
   ]);
+});
+
+test("someone who may view one environment does not learn what the others of its ladder have", async () => {
+  const viewer = (environment: string): readonly Grant[] => [
+    { role: "viewer", services: ["shop"], environments: [environment] },
+  ];
+  const rungs = await changesAnswered.ladders({}, {} as never);
+  const seenBy = (environment: string) =>
+    rungs.filter((rung) => sees(viewer(environment), table.ladders, rung)).map(({ service }) => service);
+  expect([seenBy("staging"), seenBy("production")]).toEqual([[], ["shop.production"]]);
 });

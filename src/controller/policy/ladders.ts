@@ -8,36 +8,35 @@ import { verdictOn } from "../changes/admission.ts";
 import { chosen } from "../changes/promotion.ts";
 import type { Operations } from "../operations.ts";
 
-type Ladder = Awaited<ReturnType<Operations["ladders"]>>[number];
-type Rung = Ladder["rungs"][number];
+type Rung = Awaited<ReturnType<Operations["ladders"]>>[number];
 type Standing = Omit<Rung, "next" | "because">;
 type Climb = Pick<Rung, "next" | "because">;
 
 /** At the foot nothing is promoted: a deploy brings it there. */
 const nothing: Climb = { next: undefined, because: undefined };
 
-/** Every ladder that has a candidate, by name, with what serves on each of its rungs and what may climb there now. */
-export function laddersOf(store: Store, by: Asker, nowMs: number): Ladder[] {
+/** The rungs of every ladder that has a candidate, ladder by ladder: what serves there, and what may climb there now. */
+export function rungsOf(store: Store, by: Asker, nowMs: number): Rung[] {
   const all = Map.groupBy(store.policies.candidates(undefined), ({ service }) => service);
   return [...all]
-    .map(([service, candidates]) => ({
-      service,
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, candidates]) =>
       // The newest first: its ladder is the one that counts.
-      rungs: (candidates[0]?.ladder ?? []).map((environment, n) => {
+      (candidates[0]?.ladder ?? []).map((environment, n) => {
         const rung = rungNow(store, candidates, environment);
         return n === 0 ? { ...rung, ...nothing } : { ...rung, ...climbTo(store, rung, by, nowMs) };
       }),
-    }))
-    .toSorted((a, b) => (a.service < b.service ? -1 : 1));
+    );
 }
 
 function rungNow(store: Store, candidates: readonly PromotionCandidate[], environment: string): Standing {
-  const service = serviceKey(candidates[0]?.service ?? "", environment);
+  const ladder = candidates[0]?.service ?? "";
+  const service = serviceKey(ladder, environment);
   const { serving: number, releases, rollout } = store.desired(service) ?? {};
   const release = number === undefined ? undefined : releases?.get(number);
   const index = candidates.findIndex(({ image }) => image === release?.image);
   return {
-    ...{ environment, service, rollout: rollout?.id },
+    ...{ ladder, environment, service, rollout: rollout?.id },
     serving: release && {
       ...{ release: release.number, version: release.version, image: release.image },
       ...{ createdAtMs: release.createdAtMs, by: release.createdBy },

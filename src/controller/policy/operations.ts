@@ -9,7 +9,7 @@ import { isPipeline } from "../../trust/policy/decide.ts";
 import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
 import { askerOf } from "../asker.ts";
 import type { Operations, Who } from "../operations.ts";
-import { laddersOf } from "./ladders.ts";
+import { rungsOf } from "./ladders.ts";
 
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
 export function createPolicyOperations(
@@ -39,7 +39,7 @@ export function createPolicyOperations(
           servesIn(store, serviceKey(candidate.service, rung), candidate.image),
         ),
       })),
-    ladders: async (_asked, who) => laddersOf(store, askerOf({}, who), clock.now()),
+    ladders: async (_asked, who) => rungsOf(store, askerOf({}, who), clock.now()),
     policies: async () => ({
       file: policies.file(),
       freezes: policies.freezes(),

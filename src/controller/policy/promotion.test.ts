@@ -129,7 +129,7 @@ test("a policy asks how long the image has served below, of a promotion and of a
 
 test("ladders say what serves where, what may climb, and what stands against it", async () => {
   await using t = new TestInstallation();
-  const rungs = async () => (await t.controller.ladders({}, ada)).flatMap((ladder) => ladder.rungs);
+  const rungs = () => t.controller.ladders({}, ada);
   expect(await rungs()).toEqual([]);
   await toStaging(t, 1);
   await t.controller.setPolicy(

@@ -8,8 +8,7 @@ import { wishFor } from "../plan/change.ts";
 import { useAnswer } from "../store.ts";
 import { plural } from "../words.ts";
 
-type Ladder = Answer<"ladders">[number];
-type Rung = Ladder["rungs"][number];
+type Rung = Answer<"ladders">[number];
 
 /** What is where, and what waits? */
 export function PromotionView() {
@@ -22,14 +21,16 @@ export function PromotionView() {
         <p class="quiet">One image climbs from environment to environment, from left to right.</p>
       </header>
       <Answered held={held}>
-        {(ladders) =>
-          ladders.length === 0 ? (
+        {(rungs) =>
+          rungs.length === 0 ? (
             <p class="empty">
               No service has a ladder with a candidate yet. `ladder: [staging, production]` in kiln.yaml makes
               one, and a deploy to its foot makes a candidate.
             </p>
           ) : (
-            ladders.map((ladder) => <LadderOf key={ladder.service} ladder={ladder} />)
+            [...Map.groupBy(rungs, ({ ladder }) => ladder)].map(([service, of]) => (
+              <LadderOf key={service} service={service} rungs={of} />
+            ))
           )
         }
       </Answered>
@@ -38,7 +39,7 @@ export function PromotionView() {
   );
 }
 
-function LadderOf({ ladder: { service, rungs } }: { readonly ladder: Ladder }) {
+function LadderOf({ service, rungs }: { readonly service: string; readonly rungs: readonly Rung[] }) {
   return (
     <>
       <h2>{service}</h2>

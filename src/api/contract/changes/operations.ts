@@ -40,11 +40,11 @@ export const changesTable = {
   ladders: {
     method: "GET",
     path: "/v1/ladders",
-    needs: "view repositories",
+    needs: "view services",
     byWhom: true,
     summary: "What serves on each rung of every ladder, and what the one who asks could promote to it now.",
     asks: "Nothing",
-    answers: "Ladders",
+    answers: "Rungs",
   },
   /** Throws what that change would throw, except `expectation_failed`. */
   plan: {

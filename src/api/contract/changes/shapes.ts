@@ -177,6 +177,7 @@ const Candidates = z.array(
 );
 
 const rung = z.object({
+  ladder: z.string().describe("The service, without an environment."),
   environment: z.string(),
   service: z.string().describe("With its environment: `shop.production`."),
   rollout: maybe(z.number().int()).describe("The one that runs."),
@@ -200,10 +201,10 @@ const rung = z.object({
   because: maybe(z.string()).describe("Why it would take nothing."),
 });
 
-const Ladders = z.array(z.object({ service: z.string(), rungs: z.array(rung).describe("From the foot.") }));
+const Rungs = z.array(rung).describe("Ladder by ladder, each from its foot.");
 
 /** What the operations are asked with. */
 export const changesAsks = { Check, Deploy, Move, Plan, Promotion, Rollback, Scale };
 
 /** What they answer. */
-export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked, Ladders };
+export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked, Rungs };

@@ -68,23 +68,18 @@ export const changesAnswered: OperationsOf<typeof changesTable> = {
   ],
   ladders: async () => [
     {
-      service: "shop",
-      rungs: [
-        {
-          ...{ environment: "production", service: "shop.production", rollout: undefined },
-          serving: { release: 3, version: "1.3.0", image: "sha256:ab", createdAtMs: 1, by: "ada" },
-          ...{ candidate: 4, newer: 1, because: "It has what serves below." },
-          next: {
-            ...{ candidate: 5, version: "1.5.0" },
-            refused: [
-              {
-                ...{ kind: "freeze" as const, mode: "enforce" as const, passed: false },
-                ...{ place: "freeze 3", because: "ada has frozen production", remedy: "lift it" },
-              },
-            ],
+      ...{ ladder: "shop", environment: "production", service: "shop.production", rollout: undefined },
+      serving: { release: 3, version: "1.3.0", image: "sha256:ab", createdAtMs: 1, by: "ada" },
+      ...{ candidate: 4, newer: 1, because: "It has what serves below." },
+      next: {
+        ...{ candidate: 5, version: "1.5.0" },
+        refused: [
+          {
+            ...{ kind: "freeze" as const, mode: "enforce" as const, passed: false },
+            ...{ place: "freeze 3", because: "ada has frozen production", remedy: "lift it" },
           },
-        },
-      ],
+        ],
+      },
     },
   ],
   plan: async () => ({
