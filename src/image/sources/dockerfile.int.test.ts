@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import { exec } from "../../lib/process/exec.ts";
@@ -108,8 +108,10 @@ test.skipIf(missing.length > 0)(
   "a step that gets out of its root reaches nothing of the machine's",
   async () => {
     using shop = workshop();
-    const outside = join(registry.maker.folder, "outside");
-    mkdirSync(outside, { recursive: true });
+    const closed = mkdtempSync("/srv/kiln-closed-"); // what is in /tmp, the program does not see
+    onTestFinished(() => rmSync(closed, { recursive: true }));
+    const outside = join(closed, "outside");
+    mkdirSync(outside);
     writeFileSync(join(outside, "secret"), "x", { mode: 0o600 });
     // Of a mount's source, some versions of buildah follow links to the machine's own folders (CVE-2024-1753).
     shop.write(

@@ -116,8 +116,9 @@ async function bringPlugins(folder: string, { env }: OpenCall): Promise<void> {
   });
 }
 
-/** Its network is this namespace's own, with nothing but loopback: plugins talk by that. */
-const start = 'ip link set lo up && cd "$1" && shift && exec "$@" 2>&1 </dev/null';
+/** Plugins talk by loopback, which an empty network only has. */
+const start = 'cd "$1" && shift && exec "$@" 2>&1 </dev/null';
+const startLoopback = `ip link set lo up && ${start}`;
 
 async function runPacker(
   { template, args, internet }: Work,
@@ -135,7 +136,7 @@ async function runPacker(
     PACKER_PLUGIN_PATH: inside("plugins"),
     ...(internet ? { KILN_NETWORK: "host" } : {}),
   };
-  const shell = ["sh", "-c", start, "sh", inside("context")] as const;
+  const shell = ["sh", "-c", internet ? start : startLoopback, "sh", inside("context")] as const;
   const { code, stdout, stderr } = await runApart(
     folder,
     [...shell, "packer", ...command, ...variables, template],
