@@ -1,4 +1,4 @@
-import { constants, existsSync } from "node:fs";
+import { constants, existsSync, lstatSync } from "node:fs";
 import { copyFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
@@ -50,11 +50,26 @@ async function installInto(tar: string, packages: readonly LockedPackage[], requ
     const builtAt = await writeArchive(packages, join(folder, "archive"), request);
     request.progress(`Installing ${packages.length} packages with their maintainer scripts`);
     await runMmdebstrap(folder, packages, builtAt, request.signal);
-    await mkdir(dirname(tar), { recursive: true, mode: 0o700 });
-    await rename(join(folder, "root.tar"), tar);
+    await keepArchive(join(folder, "root.tar"), tar);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Moves what the scripts' namespaces have left to its place, once it is on the disk: nothing looks into it again. A script may have put a link
+ * there to a file of the machine, or a pipe. Throws `package_script_failed`.
+ */
+export async function keepArchive(made: string, kept: string): Promise<void> {
+  if (!lstatSync(made, { throwIfNoEntry: false })?.isFile()) {
+    throw new KilnError("package_script_failed", "The installation of the packages has left no archive.", {
+      hint: "A script of a package has put something else in its place: leave packages out until you know which.",
+    });
+  }
+  await using file = await open(made);
+  await file.sync();
+  await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
+  await rename(made, kept);
 }
 
 function requireRoot(): void {
