@@ -1,5 +1,5 @@
-import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { readInside } from "../../../lib/files/read-inside.ts";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
@@ -80,7 +80,7 @@ export async function withPacker<T>(
   await mkdir(folder, { mode: 0o700 });
   try {
     await writeContext(work.files, join(folder, "context"));
-    if (work.packer.hasAllBuilders) await removeRequiredPlugins(join(folder, "context", work.template));
+    if (work.packer.hasAllBuilders) await removeRequiredPlugins(work, folder);
     else await bringPlugins(join(folder, "plugins"), call);
     const { names, bases } = await writeLayouts(images, folder, call);
     const known = images.map(({ name }, i) => `${names[i]} ${name}\n`);
@@ -99,12 +99,18 @@ export async function withPacker<T>(
   }
 }
 
-async function removeRequiredPlugins(template: string): Promise<void> {
-  const all = (await stat(template)).isDirectory()
-    ? (await readdir(template)).map((name) => join(template, name))
-    : [template];
-  for (const path of all.filter((one) => one.endsWith(".pkr.hcl")))
+/** Of the template's own files alone: a link may lead to a file of the machine. */
+export async function removeRequiredPlugins(
+  { template, files }: Pick<Work, "template" | "files">,
+  folder: string,
+): Promise<void> {
+  const whole = join("context", template);
+  const isOfTemplate = (path: string) => path === whole || dirname(path) === whole;
+  for (const { to, type } of files) {
+    if (type !== "file" || !to.endsWith(".pkr.hcl") || !isOfTemplate(to)) continue;
+    const path = join(folder, to);
     await writeFile(path, withoutRequiredPlugins(await readFile(path, "utf8")));
+  }
 }
 
 /** The plugins that the caller has installed with `packer init` or `packer plugins install`. */
