@@ -151,7 +151,7 @@ function enclosed(folder: string, internet: boolean): readonly string[] {
   ];
 }
 
-/** Connects a program, from its start to `end`. One that cannot be connected does not go on: `fault` then tells why. */
+/** Connects a program, from its start to `end`. One that cannot be connected does not continue: `fault` then tells why. */
 function connection(options: ExecOptions) {
   const [ended, broken] = [new AbortController(), new AbortController()];
   let fault: KilnError | undefined;

@@ -35,7 +35,8 @@ export async function openDockerfile(base: DockerfileBase, call: OpenCall): Prom
   if (unreadable.length > 0) throw invalid(base.path, unreadable);
   requireDeclared(base.path, declared, call.args);
   const name = relative(call.walk.projectFolder, base.path);
-  for (const { line, problem } of dockerfileSmells(text)) call.note(`${name}:${line}: ${problem}`);
+  for (const { line, problem } of dockerfileSmells(text, call.internet))
+    call.note(`${name}:${line}: ${problem}`);
   const files = await contextFiles(call);
   const pinned = await pinAll(
     images.map(({ reference }) => reference),

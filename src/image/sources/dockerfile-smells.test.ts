@@ -19,7 +19,7 @@ ONBUILD RUN true
 ADD --chown=1 https://a.example/x /x
 RUN apt && sudo true
 `;
-  const smells = dockerfileSmells(text);
+  const smells = dockerfileSmells(text, false);
   expect(smells.map(({ line, problem }) => `${line} ${problem.split(" ").slice(0, 5).join(" ")}`)).toEqual([
     "6 the value of DB_PASSWORD stays",
     "11 HEALTHCHECK has no effect: `health`",
@@ -29,5 +29,7 @@ RUN apt && sudo true
     "15 ADD from the network fails:",
     "16 sudo is not needed: steps",
   ]);
+  const connected = dockerfileSmells(text, true).map(({ line }) => line);
+  expect(connected).toEqual([6, 11, 12, 13, 14, 16]); // ADD works then
   expect(JSON.stringify(smells)).not.toContain("hunter2");
 });

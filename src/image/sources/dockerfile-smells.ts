@@ -11,6 +11,8 @@ export interface Smell {
 interface Rule {
   readonly when: RegExp;
   readonly problem: (found: RegExpExecArray) => string;
+  /** Not where steps reach the internet. */
+  readonly onlyOffline?: boolean;
 }
 
 /** By the first line of an instruction. */
@@ -31,7 +33,9 @@ const rules: readonly Rule[] = [
   },
   {
     when: /^\s*ADD\s+(?:--\S+\s+)*(?:https?:|git@|git:)/i,
-    problem: () => "ADD from the network fails: steps have no network. Bring the file into the project",
+    problem: () =>
+      "ADD from the network fails: steps have no network. Bring the file into the project, or write `image.network: internet`",
+    onlyOffline: true,
   },
   {
     when: /^\s*RUN\s.*\bsudo\s/i,
@@ -40,9 +44,10 @@ const rules: readonly Rule[] = [
 ];
 
 /** In the order of the lines. */
-export function dockerfileSmells(text: string): readonly Smell[] {
+export function dockerfileSmells(text: string, internet: boolean): readonly Smell[] {
+  const valid = rules.filter(({ onlyOffline }) => !(internet && onlyOffline));
   return [...instructions(text)].flatMap(({ line, words }) =>
-    rules.flatMap(({ when, problem }) => {
+    valid.flatMap(({ when, problem }) => {
       const found = when.exec(words);
       return found === null ? [] : [{ line, problem: problem(found) }];
     }),
