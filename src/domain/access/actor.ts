@@ -92,7 +92,9 @@ export function personOf(actor: Actor): Person {
   if (actor.via === "socket") return { id: `uid ${actor.loginUid ?? actor.uid}`, name: actor.name };
   if (actor.via === "source") {
     const { author, signer, repository } = actor;
-    return { id: `git ${signer ?? `${repository} ${author}`}`, name: author.replace(/ <.*/, "") };
+    // who has signed may name anyone as the author
+    const name = signer ?? author.replace(/ <.*/, "");
+    return { id: `git ${signer ?? `${repository} ${author}`}`, name };
   }
   const { kind, name, run } = actor;
   return {
