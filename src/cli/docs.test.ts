@@ -20,9 +20,20 @@ test("docs/cli.md has each command, and no other", () => {
   expect(documented.toSorted()).toEqual(leaves(program).toSorted());
 });
 
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+test("the default of a duration is shown as one writes it", () => {
+  const options = withSubcommands(program).flatMap((command) => command.options);
+  const durations = options.filter(({ flags, defaultValue }) => flags.includes("<DURATION>") && defaultValue);
+  expect(durations.length).toBeGreaterThan(0);
+  for (const { flags, defaultValueDescription } of durations)
+    expect(defaultValueDescription, flags).toMatch(/^\d+[smhd]$/);
+});
+
 test("each command has a summary without a full stop, and --json", () => {
-  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
-  for (const command of program.commands.flatMap(all)) {
+  for (const command of program.commands.flatMap(withSubcommands)) {
     expect(command.description(), command.name()).toMatch(/^[a-z].*[^.]$/);
     const json = command.options.some((option) => option.long === "--json");
     expect(json || command.commands.length > 0, command.name()).toBe(true);

@@ -31,7 +31,11 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
         .choices(["ready", "rollout", "removed"])
         .default("ready"),
     )
-    .option("--timeout <DURATION>", "how long at most, such as 30s or 5m", parseTimeout, 600_000)
+    .addOption(
+      new Option("--timeout <DURATION>", "how long at most, such as 30s or 5m")
+        .argParser(parseTimeout)
+        .default(600_000, "10m"),
+    )
     .action(load(async () => (await import("./wait.ts")).run));
   fromFile(command(program, "servers", "list servers", "kiln servers", "kiln servers shop --json"))
     .argument("[SERVICE]", oneOrAll)

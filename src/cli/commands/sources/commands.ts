@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parseInterval } from "../../numbers.ts";
 
@@ -23,7 +23,11 @@ export function addSourceCommands(program: Command, load: LoadCommand): void {
     .option("-e, --env <ENVIRONMENT>", "an environment of kiln.yaml")
     .option("--branch <BRANCH>", "the branch to follow", "main")
     .option("--path <FOLDER>", "the folder of kiln.yaml in the repository", ".")
-    .option("--interval <DURATION>", "how often to look, at least 10s", parseInterval, 60_000)
+    .addOption(
+      new Option("--interval <DURATION>", "how often to look, at least 10s")
+        .argParser(parseInterval)
+        .default(60_000, "1m"),
+    )
     .option("--credentials <FILE>", "on the controller's machine: a token for https, a private key for ssh")
     .option("--known-hosts <FILE>", "on the controller's machine: the keys of the host, for ssh")
     .option("--verify <FILE>", "deploy only commits that one of these allowed signers has signed with ssh")
