@@ -13,7 +13,7 @@ test.each([
   ["a value with spaces", 'password="correct horse"', "horse"],
   ["a value with a quote", '{"passphrase": "correct\\" horse"}', "horse"],
   ["JSON within JSON", '{"msg": "{\\"token\\": \\"correct horse\\"}"}', "horse"],
-  ["a name that goes on", "AWS_SECRET_ACCESS_KEY=wJalrX", "wJalrX"],
+  ["a longer name", "AWS_SECRET_ACCESS_KEY=wJalrX", "wJalrX"],
   ["a name with hyphens", "x-api-key: k-123456", "k-123456"],
   ["an argument", "psql --db-password hunter2 --port 1", "hunter2"],
   ["a query", "GET https://example.com/x?sig=abc&y=1", "abc"],

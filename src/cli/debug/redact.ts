@@ -17,7 +17,7 @@ const secrets: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, leftOut],
   // Kiln's own tokens and invites: `src/access/credential.ts`.
   [/\bkiln_[a-z]+_[A-Za-z0-9]{8}_[A-Za-z0-9]+/g, leftOut],
-  // Those of GitHub, GitLab, Slack, npm, Docker and AWS begin in ways of their own.
+  // Tokens of GitHub, GitLab, Slack, npm, Docker and AWS begin in ways of their own.
   [
     /\b(?:gh[oprsu]_|github_pat_|glpat-|xox[abeoprs]-|npm_|dckr_[op]at_|(?:AKIA|ASIA)(?=[A-Z0-9]{16}))[\w-]{10,}/g,
     leftOut,
