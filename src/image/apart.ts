@@ -9,8 +9,11 @@ const uids = 65_536;
 const systemCalls: Readonly<Partial<Record<NodeJS.Architecture, readonly [unshare: number, mount: number]>>> =
   { x64: [272, 165], arm64: [97, 40] };
 
-/** Where the program finds its folder: its uids reach nothing in the folders above that one. */
-export const apartFolder = "/mnt";
+/**
+ * Where the program finds its folder: its uids reach nothing in the folders above that one. No mount of a Dockerfile's step may have the same path: when the
+ * step has ended, buildah 1.28 would remove all of the image in place of the mount.
+ */
+export const apartFolder = "/run/kiln-build";
 
 /** Everyone may write to these: each is another name of the program's folder. */
 const sharedFolders = ["/tmp", "/var/tmp", "/dev/shm"];
@@ -22,6 +25,7 @@ const sharedFolders = ["/tmp", "/var/tmp", "/dev/shm"];
 const layOut = `
 set -e
 mount -t tmpfs -o mode=0755 none /run
+mkdir ${apartFolder}
 mount --bind "$1" ${apartFolder}
 for shared in ${sharedFolders.join(" ")}; do
   [ ! -d $shared ] || mount --bind ${apartFolder} $shared

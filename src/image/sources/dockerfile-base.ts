@@ -19,7 +19,7 @@ import type { Base, OpenCall } from "./source.ts";
 type DockerfileBase = Extract<ImageBase, { kind: "dockerfile" }>;
 
 /** Part of every build's key: raise it when the same inputs would give another image. */
-const recipe = 4;
+const recipe = 5;
 const largestDockerfile = 1 << 20;
 const longestBuildMs = 3_600_000;
 

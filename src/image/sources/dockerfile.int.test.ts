@@ -52,7 +52,7 @@ test.skipIf(missing.length > 0)("a Dockerfile with stages becomes an image, the 
   const text = `FROM ${base} AS build
 USER 0
 COPY . /context
-RUN cat /context/app.txt > /made && busybox chmod 755 /made && cat /proc/net/dev > /net
+RUN --mount=type=bind,source=app.txt,target=/mnt cat /mnt > /made && busybox chmod 755 /made && cat /proc/net/dev > /net
 FROM scratch AS final
 COPY --from=build /made /net /
 CMD ["/made"]
@@ -160,7 +160,7 @@ async function writeImage(shop: Workshop, name: string): Promise<void> {
 test.skipIf(missing.length > 0)("nothing comes from an image that kiln.lock does not pin", async () => {
   using shop = workshop();
   await writeImage(shop, "layout");
-  const unpinned = "oci:/mnt/context/layout:x";
+  const unpinned = "oci:/run/kiln-build/context/layout:x";
   const made = async (text: string) => {
     shop.write("Dockerfile", text);
     return build(shop).then(

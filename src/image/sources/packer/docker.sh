@@ -1,6 +1,6 @@
 #!/bin/sh
 # What Packer's docker builder and its post-processors ask of the program `docker`, answered with buildah and runc.
-# Packer runs it in namespaces of its own, in the folder /mnt:
+# Packer runs it in namespaces of its own, in the folder /run/kiln-build:
 #   images       a line for each image that Kiln has brought: its name for buildah, and the name in the template
 #   asked        images that are needed and not there, a line each: Kiln brings them, and runs Packer again
 #   made         the number of the newest image, which is the result
@@ -8,7 +8,7 @@
 # A container has no process of its own: each `docker exec` runs a new one on the container's files.
 set -eu
 umask 022
-here=/mnt
+here=/run/kiln-build
 state=$here/docker
 mkdir -p "$state"
 newline='
@@ -231,7 +231,7 @@ save() {
   rm "$state/saved.tar"
 }
 
-# For Kiln: the newest image as an image layout in /mnt/out, its layers not compressed; "dir:" of buildah leaves them so.
+# For Kiln: the newest image as an image layout in /run/kiln-build/out, its layers not compressed; "dir:" of buildah leaves them so.
 layout() {
   plain=$here/plain blobs=$here/out/blobs/sha256
   b push -q --disable-compression --signature-policy $here/policy.json "localhost/made:$(cat $here/made)" "dir:$plain"

@@ -162,7 +162,7 @@ test.skipIf(missing.length > 0)("faults name the place, and leave nothing", asyn
     message: expect.stringMatching(/out of order[\s\S]*status: 3/),
   });
   // A link where the result is to be leads the program that keeps it nowhere.
-  const link = `provisioner "shell-local" {\n inline = ["mkdir /mnt/out /mnt/other && ln -s /mnt/other /mnt/out/blobs"]\n}`;
+  const link = `provisioner "shell-local" {\n inline = ["cd .. && mkdir out other && ln -s ../other out/blobs"]\n}`;
   expect(await fault(template(link))).toMatchObject({ code: "image_invalid" });
   expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
   expect(readdirSync(join(shop.state.home, "cache/packer"))).toEqual(["asked"]);
