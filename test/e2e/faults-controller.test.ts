@@ -43,7 +43,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
 
   beforeAll(async () => {
     kiln = await install();
-    shop = await littleService(kiln, "shop", { behaviour: "serves after a second", bake: "700ms" });
+    shop = await littleService(kiln, "shop", { behaviour: "serves after a second", bake: "4s" });
     const page = await newPage();
     await kiln.ok(["deploy"], { cwd: shop.folder });
     expect(await shop.page()).toBe(page);
@@ -64,11 +64,16 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
     "kill -9 when the rollout %s: the next controller finishes it",
     async (_, reached) => {
       await kiln.ok(["rollout", "show", "shop"]);
-      await waitUntil(async () => (await status()).rollout === undefined, 20_000, "no rollout runs");
+      await waitUntil(async () => (await status()).rollout === undefined, 60_000, "no rollout runs");
       const page = await newPage();
       await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
-      await waitUntil(async () => reached(await status()), 20_000, "the moment has come");
-      const { rollout } = await status();
+      let seen = await status();
+      const hasCome = async () => {
+        seen = await status();
+        return reached(seen);
+      };
+      await waitUntil(hasCome, 60_000, "the moment has come");
+      const { rollout } = seen;
       expect(rollout?.phase).toBe("forward");
       await killController();
       expect(await shop.page()).toMatch(/^edition /);
@@ -155,14 +160,14 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
     await kiln.ok(["status"]);
     await waitUntil(
       async () => (await shop.page()) === `edition ${edition}`,
-      20_000,
+      60_000,
       "the service serves again",
     );
     const whole = async () => {
       const { servers } = await status();
       return servers.length === 2 && servers.every((s) => s.inTraffic && s.state === "ready");
     };
-    await waitUntil(whole, 20_000, "all servers are back");
+    await waitUntil(whole, 60_000, "all servers are back");
     const after = await status();
     expect([after.serving, after.failures, after.trouble]).toEqual([serving, [], undefined]);
     await kiln.ok(["deploy"], { cwd: shop.folder });
@@ -171,7 +176,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
   test("the machine restarts during a rollout: it is finished", async () => {
     const page = await newPage();
     await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
-    await waitUntil(async () => (await status()).servers.length > 2, 20_000, "the rollout has made a server");
+    await waitUntil(async () => (await status()).servers.length > 2, 60_000, "the rollout has made a server");
     await restartMachine(kiln.home);
     expect((await kiln.run(["rollout", "show", "shop", "-f"])).code).toBe(0);
     expect(await shop.page()).toBe(page);
@@ -266,10 +271,10 @@ describe.skipIf(why !== undefined)("a full disk", () => {
     await shop.setPage("three");
     await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
     const created = async () => (await kiln.ok(["servers", "--json"])).stdout.includes("shop-3-1-1");
-    await waitUntil(created, 20_000, "the first new server is there");
+    await waitUntil(created, 60_000, "the first new server is there");
     await fillUp();
     const held = async () => /No space left/.test((await kiln.run(["status", "shop"])).stdout);
-    await waitUntil(held, 20_000, "the status says that the disk is full");
+    await waitUntil(held, 60_000, "the status says that the disk is full");
     expect(await shop.page()).toBe("two");
     await rm(fill);
     expect((await kiln.run(["rollout", "show", "shop", "-f"])).code).toBe(0);
