@@ -9,6 +9,8 @@ import { type Engine, EngineRefusal } from "./engine.ts";
 /** Between tries to remove what the engine could not remove: each takes the engine about 5 s. */
 const retryMs = 10_000;
 const retryTimeoutMs = 60_000;
+/** How long another removal of the same container is waited for before its outcome is asked for; a failed one takes the engine about 5 s. */
+const removalMs = 6_000;
 
 /**
  * Removes containers. One that the engine cannot remove is dead: the engine has ended it and can neither start it again nor get rid of its
@@ -89,11 +91,26 @@ function isDead({ State }: Pick<ListedContainer, "State">): boolean {
 async function end(engine: Engine, container: string, { signal }: Call): Promise<void> {
   const path = `/containers/${container}`;
   const query = { force: "1", v: "1" };
-  const status = await engine.send({ method: "DELETE", path, query, accept: [404, 409], signal });
-  if (status !== 409) return;
-  // It is being removed already.
-  const removed = { condition: "removed" };
-  await engine.send({ method: "POST", path: `${path}/wait`, query: removed, accept: [404], signal });
+  for (;;) {
+    const status = await engine.send({ method: "DELETE", path, query, accept: [404, 409], signal });
+    if (status !== 409) return;
+    // It is being removed already. If that fails, waiting does not show it: the next try says why.
+    await isRemoved(engine, path, signal);
+  }
+}
+
+/** Resolves when the container is gone, and after a few seconds in any case. */
+async function isRemoved(engine: Engine, path: string, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.timeout(removalMs);
+  const query = { condition: "removed" };
+  try {
+    await engine.send({
+      ...{ method: "POST", path: `${path}/wait`, query, accept: [404] },
+      signal: AbortSignal.any([signal, patience]),
+    });
+  } catch (error) {
+    if (!patience.aborted || signal.aborted) throw error;
+  }
 }
 
 function inspect(engine: Engine, container: string, { signal }: Call) {

@@ -117,34 +117,41 @@ async function runMmdebstrap(
 ): Promise<void> {
   const inside = (name: string) => join(apartFolder, name);
   const named = ["sh", "-c", 'hostname localhost && exec "$@"', "sh"] as const;
-  const how = ["--mode=root", "--variant=custom", "--skip=check/empty,output/dev,output/mknod"];
+  const how = ["--mode=root", "--variant=essential", "--skip=check/empty,output/dev,output/mknod"];
   const what = `--include=${packages.map((one) => one.name).join(",")}`;
   const source = `deb [trusted=yes] copy:${inside("archive")} ./`; // each file has been checked against kiln.lock
   const env = {
     ...{ SOURCE_DATE_EPOCH: String(builtAt), DEBIAN_FRONTEND: "noninteractive" },
     ...{ LC_ALL: "C.UTF-8", TZ: "UTC", PYTHONDONTWRITEBYTECODE: "1" },
   };
-  try {
-    await runApart(folder, [...named, "mmdebstrap", ...how, what, "", inside("root.tar"), source], {
-      ...{ signal, timeoutMs: longestInstallMs, env },
-    });
-  } catch (error) {
-    throw installError(error);
-  }
+  const { code, stderr } = await runApart(
+    folder,
+    [...named, "mmdebstrap", ...how, what, "", inside("root.tar"), source],
+    { signal, timeoutMs: longestInstallMs, env, accept: "any" },
+  );
+  if (code !== 0) throw installFault(stderr);
 }
 
-function installError(error: unknown): unknown {
-  if (!(error instanceof KilnError)) return error;
-  if (error.code !== "command_failed") return error;
-  const words = error.message.replace(/^.*?exited with \d+:? ?/s, "");
-  if (/mmdebstrap: not found/.test(words))
+const mostLines = 12;
+
+/** From what mmdebstrap has written: the last lines of dpkg and of the script that has failed, without mmdebstrap's own words. */
+export function installFault(stderr: string): KilnError {
+  if (/mmdebstrap: not found/.test(stderr))
     return new KilnError(
       "tool_missing",
       "mmdebstrap is not installed: it installs packages with `image.engine: full`.",
       { hint: "Install it: apt-get install mmdebstrap", permanent: true },
     );
-  return new KilnError("package_script_failed", `The packages cannot be installed: ${words}`, {
-    hint: "Their scripts run without a network and without services. A package that needs either can be used through a Dockerfile's base image.",
-    cause: error,
-  });
+  if (/No space left on device/.test(stderr))
+    return new KilnError("disk_full", "There is no space left to install the packages.");
+  const words = stderr
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^(I: |E: |Processing triggers )/.test(line));
+  return new KilnError(
+    "package_script_failed",
+    `The packages cannot be installed:\n${words.slice(-mostLines).join("\n")}`,
+    {
+      hint: "Their scripts run without a network and without services. A package that needs either can be used through a Dockerfile with `image.network: internet`.",
+    },
+  );
 }
