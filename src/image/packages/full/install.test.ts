@@ -58,8 +58,6 @@ test("a failed script speaks for itself: what the program that ran it says is le
       "needy: the database does not answer",
       "dpkg: error processing package needy (--configure):",
       " installed needy package post-installation script subprocess returned error exit status 1",
-      "Errors were encountered while processing:",
-      " needy",
     ].join("\n"),
   );
 });

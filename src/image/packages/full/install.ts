@@ -116,7 +116,7 @@ async function runMmdebstrap(
   signal: AbortSignal,
 ): Promise<void> {
   const inside = (name: string) => join(apartFolder, name);
-  const named = ["sh", "-c", 'hostname localhost && exec "$@"', "sh"] as const;
+  const named = ["sh", "-c", 'hostname localhost && ip link set lo up && exec "$@"', "sh"] as const;
   const how = ["--mode=root", "--variant=essential", "--skip=check/empty,output/dev,output/mknod"];
   const what = `--include=${packages.map((one) => one.name).join(",")}`;
   const source = `deb [trusted=yes] copy:${inside("archive")} ./`; // each file has been checked against kiln.lock
@@ -134,7 +134,7 @@ async function runMmdebstrap(
 
 const mostLines = 12;
 
-/** From what mmdebstrap has written: the last lines of dpkg and of the script that has failed, without mmdebstrap's own words. */
+/** From what mmdebstrap has written: what came before the first fault that dpkg names, and that, without mmdebstrap's own words. */
 export function installFault(stderr: string): KilnError {
   if (/mmdebstrap: not found/.test(stderr))
     return new KilnError(
@@ -144,12 +144,14 @@ export function installFault(stderr: string): KilnError {
     );
   if (/No space left on device/.test(stderr))
     return new KilnError("disk_full", "There is no space left to install the packages.");
-  const words = stderr
+  const lines = stderr
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^(I: |E: |Processing triggers )/.test(line));
+  const faulty = lines.findIndex((line) => /^dpkg: error processing /.test(line));
+  const end = faulty < 0 ? lines.length : faulty + 2;
   return new KilnError(
     "package_script_failed",
-    `The packages cannot be installed:\n${words.slice(-mostLines).join("\n")}`,
+    `The packages cannot be installed:\n${lines.slice(Math.max(0, end - mostLines), end).join("\n")}`,
     {
       hint: "Their scripts run without a network and without services. A package that needs either can be used through a Dockerfile with `image.network: internet`.",
     },
