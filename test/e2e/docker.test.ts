@@ -79,8 +79,11 @@ class Box implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kiln[Symbol.asyncDispose]();
-    await this.engine[Symbol.asyncDispose]();
+    try {
+      await this.kiln[Symbol.asyncDispose]();
+    } finally {
+      await this.engine[Symbol.asyncDispose]();
+    }
   }
 }
 

@@ -75,8 +75,11 @@ describe.skipIf(why !== undefined)("a service that moves from this machine to a 
     await kiln.ok(["target", "add", "box", "--platform", "docker", "--option", option]);
   }, 300_000);
   afterAll(async () => {
-    await kiln?.[Symbol.asyncDispose]();
-    await engine[Symbol.asyncDispose]();
+    try {
+      await kiln?.[Symbol.asyncDispose]();
+    } finally {
+      await engine[Symbol.asyncDispose]();
+    }
   }, 300_000);
 
   async function status(): Promise<ServiceStatus | undefined> {

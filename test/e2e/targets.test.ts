@@ -154,8 +154,11 @@ describe.skipIf(whyNot !== undefined)("this machine and a Docker engine as targe
   }, 180_000);
   afterAll(async () => {
     await engine.resume();
-    await kiln[Symbol.asyncDispose]();
-    await engine[Symbol.asyncDispose]();
+    try {
+      await kiln[Symbol.asyncDispose]();
+    } finally {
+      await engine[Symbol.asyncDispose]();
+    }
   });
 
   test("an environment names the target of its service, and status shows both", async () => {
