@@ -6,6 +6,7 @@ import { plainText, table } from "../../output/text.ts";
 import { formatAge } from "../../output/units.ts";
 import { findService, type ServiceOptions } from "../../project.ts";
 import { requireStatus, statusOf } from "../../services.ts";
+import { silentLines } from "./status.ts";
 
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const key = await findService(context.cwd, options, service);
@@ -14,7 +15,12 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const statuses = key === undefined ? await client.services() : [await one(client, key)];
   const servers = statuses.flatMap((status) => status?.servers ?? []);
   const copies = statuses.flatMap((status) => status?.reproductions ?? []);
-  const lines = serverLines(servers, context.clock.now(), context.output.style, copies);
+  const { style } = context.output;
+  const silent = silentLines(
+    statuses.flatMap((status) => status ?? []),
+    style,
+  );
+  const lines = [...serverLines(servers, context.clock.now(), style, copies), ...silent];
   context.output.result([...servers, ...copies], lines);
   return 0;
 }

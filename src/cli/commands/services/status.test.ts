@@ -24,6 +24,16 @@ test.each<[string, Partial<ServerStatus>]>([
   expect((await cli(["status"], { client })).stdout).toContain("serving, 1 server tainted\n");
 });
 
+test("status and servers name a target that cannot be seen, also where no server of it is known", async () => {
+  const trouble = { message: "The first look takes its time.", hint: undefined, sinceMs: 0 };
+  const silent = aStatus({ servers: [], target: { ...aStatus().target, trouble } });
+  const client: Partial<Client> = { services: async () => [silent] };
+  for (const command of ["status", "servers"])
+    expect((await cli([command], { client })).stdout).toContain(
+      "cannot be seen; this is what was seen last. The first look",
+    );
+});
+
 const dayMs = 86_400_000;
 const failures = [
   aFailure({ id: "shop-3-1-1", release: 3, atMs: 10 }),

@@ -64,7 +64,7 @@ export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRo
 }
 
 /** Each target that does not answer is named once: what is shown of its services may have changed since. */
-function silentLines(all: readonly ServiceStatus[], style: Style): string[] {
+export function silentLines(all: readonly ServiceStatus[], style: Style): string[] {
   const silent = new Map(
     all.flatMap(({ target }) => (target.trouble ? [[target.name, target.trouble]] : [])),
   );
