@@ -5,7 +5,7 @@ import type { TlsSpec } from "../domain/spec/traffic-spec.ts";
 import { isErrno } from "../lib/errors.ts";
 import { isAtOrBelow } from "./paths.ts";
 import { placedFiles } from "./rules/placed-rules.ts";
-import type { Breach } from "./rules/rules.ts";
+import type { Breach } from "./rules/rule.ts";
 import type { SpecDocument } from "./schema/document.ts";
 
 /** The targets of a document's paths on this machine. */

@@ -1,4 +1,4 @@
-import type { Breach, RuleInput, SpecRule } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 
 /** Rules of `health`. */
 export const healthRules: readonly SpecRule[] = [

@@ -2,7 +2,7 @@ import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
-import type { Breach, RuleInput, SpecRule } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 
 /** A file that each server gets at its creation, in place of the image's file: a secret or a configuration file. */
 export interface PlacedFile {

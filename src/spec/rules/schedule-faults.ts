@@ -1,5 +1,5 @@
 import type { SpecDocument } from "../schema/document.ts";
-import type { Breach } from "./rules.ts";
+import type { Breach } from "./rule.ts";
 
 /** Schedules and time zones that do not exist. The library that knows is loaded only where there is a schedule. */
 export async function scheduleFaults({ jobs }: Partial<SpecDocument>): Promise<readonly Breach[]> {

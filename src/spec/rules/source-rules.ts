@@ -1,4 +1,4 @@
-import type { Breach, RuleInput } from "./rules.ts";
+import type { Breach, RuleInput } from "./rule.ts";
 
 /** Options of sources.list(5) that let apt accept unsigned or weakly signed data. */
 const unsignedName = /^(trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure)[+-]?=/i;

@@ -1,6 +1,6 @@
 import { mostTrafficBytes, trafficBytes } from "../../domain/traffic/listener.ts";
 import { toTraffic } from "../service-spec.ts";
-import type { Breach, RuleInput, SpecRule } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 
 /** Rules of `traffic`. */
 export const trafficRules: readonly SpecRule[] = [

@@ -1,8 +1,8 @@
 import { ownVolumes } from "../../domain/volume.ts";
-import { isAtOrBelow } from "../paths.ts";
+import { isAtOrBelow, kernelFolderOf } from "../paths.ts";
 import type { Path } from "../yaml/tree.ts";
 import { placedFiles } from "./placed-rules.ts";
-import type { Breach, RuleInput, SpecRule } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 
 /** Rules for volumes: no conflicts of their paths, and one server at a time unless they are shared. */
 export const volumeRules: readonly SpecRule[] = [
@@ -52,11 +52,9 @@ function* volumesApart({ document: { servers } }: RuleInput): Generator<Breach> 
   }
 }
 
-const kernelFolders = ["/proc", "/sys", "/dev"];
-
 function* volumesApartFromKernel({ document: { servers } }: RuleInput): Generator<Breach> {
   for (const [index, { path }] of (servers?.volumes ?? []).entries()) {
-    const folder = kernelFolders.find((kernel) => isAtOrBelow(path, kernel));
+    const folder = kernelFolderOf(path);
     if (folder === undefined) continue;
     const message = `${path} is in ${folder}, which the kernel fills in every server; expected another path.`;
     yield { path: pathOf(index), message };
