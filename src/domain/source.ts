@@ -71,13 +71,15 @@ export interface SourceFailure {
   readonly problems: readonly string[];
   /** What was to be deployed; absent: the branch could not be read. */
   readonly commit?: string | undefined;
+  /** When `commit` is tried again, if the branch still has it then. */
+  readonly nextTryAtMs?: number | undefined;
 }
 
 const firstPauseMs = 5_000;
 /** What someone else has to do, such as an approval, is noticed after this time at the latest. */
 const longestPauseMs = 900_000;
 
-/** How long to wait after so many failed attempts, from 1: twice as long each time, and never less than usual. */
+/** How long to wait before the same is tried again, after so many failed attempts, from 1: twice as long each time, and never less than usual. */
 export function pauseAfterFailures(attempts: number, intervalMs: number): number {
   const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(20, attempts - 1));
   return Math.max(intervalMs, pause);

@@ -4,6 +4,7 @@ import { type GitSource, type SourceCommit, shortCommit } from "../../domain/sou
 import { type KilnError, type Problem, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { Routine } from "../../lib/time/routine.ts";
 import type { Store } from "../../store/store.ts";
 import type { Deployed } from "./deploy-process.ts";
 import { parseRemote, repositoryName } from "./remote.ts";
@@ -30,124 +31,109 @@ export interface FollowerParts {
   readonly deploy: (deployment: SourceDeployment) => Promise<Deployed>;
 }
 
-/** What someone asks of the next look. */
+/** What the next look is to do besides what is due. */
 interface Asked {
   /** Deploy the branch's commit also if it was deployed before, and if the branch was rewritten. */
-  readonly force: boolean;
+  readonly force?: boolean;
+  /** Try the branch's commit again if it fails, however soon. */
+  readonly retry?: boolean;
 }
 
-/** Longer timers are made of several. */
-const longestSleepMs = 3_600_000;
+const retryMs = 10_000;
 
 /** Follows the repository of one service: looks, deploys what is new, records what came of it, and waits. It keeps nothing that a crash could lose. */
 export class Follower {
   readonly #service: ServiceKey;
   readonly #parts: FollowerParts;
-  readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
-  #news = new AbortController();
-  #isAsked = false;
+  readonly #routine: Routine;
+  /** Undefined: no one asks for a look. */
+  #asked: Asked | undefined;
   #isAtWork = false;
-  #asked: Asked = { force: false };
 
   constructor(service: ServiceKey, parts: FollowerParts) {
     this.#service = service;
     this.#parts = parts;
-    this.#running = this.#run();
+    this.#routine = new Routine({
+      ...{ clock: parts.clock, retryMs },
+      turn: (signal) => this.#turn(signal),
+      failed: (error) =>
+        parts.log.error({ err: toKilnError(error), service }, "a repository cannot be followed"),
+    });
   }
 
   /** Looks now, or once more after the look that is under way. */
-  wake(asked: Asked = { force: false }): void {
-    if (asked.force) this.#asked = asked;
-    this.#isAsked = true;
-    this.#news.abort();
+  look(asked: Asked = {}): void {
+    this.#asked = { ...this.#asked, ...asked };
+    this.#routine.wake();
   }
 
   /** Whether a look is under way, or due. */
   get isLooking(): boolean {
     const dueAtMs = this.#source()?.nextLookAtMs ?? Number.POSITIVE_INFINITY;
-    return this.#isAsked || this.#isAtWork || dueAtMs <= this.#parts.clock.now();
+    return this.#asked !== undefined || this.#isAtWork || dueAtMs <= this.#parts.clock.now();
   }
 
-  async end(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { log, clock } = this.#parts;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const source = this.#source();
-        if (source === undefined) return;
-        const leftMs = source.nextLookAtMs - clock.now();
-        if (leftMs > 0 && !this.#isAsked)
-          await this.#wait(Math.min(leftMs, source.intervalMs, longestSleepMs));
-        else await this.#lookOnce(source);
-      } catch (error) {
-        log.error({ err: toKilnError(error), service: this.#service }, "a repository cannot be followed");
-        await clock.sleep(10_000, signal).catch(() => {});
-      }
-    }
+  end(): Promise<void> {
+    return this.#routine.end();
   }
 
   #source(): GitSource | undefined {
     return this.#parts.store.sources.all().find(({ service }) => service === this.#service);
   }
 
-  async #wait(ms: number): Promise<void> {
-    this.#news = new AbortController();
-    const news = AbortSignal.any([this.#stop.signal, this.#news.signal]);
-    await this.#parts.clock.sleep(ms, news).catch(() => {});
-  }
-
-  async #lookOnce(source: GitSource): Promise<void> {
+  async #turn(signal: AbortSignal): Promise<number | undefined> {
+    const source = this.#source();
+    if (source === undefined) return undefined;
+    const leftMs = source.nextLookAtMs - this.#parts.clock.now();
+    if (leftMs > 0 && this.#asked === undefined) return Math.min(leftMs, source.intervalMs);
     this.#isAtWork = true;
     try {
-      await this.#look(source);
+      await this.#look(source, signal);
     } finally {
       this.#isAtWork = false;
     }
+    return 0;
   }
 
-  async #look(source: GitSource): Promise<void> {
-    const { sources } = this.#parts.store;
-    const { signal } = this.#stop;
-    const asked = this.#asked;
-    this.#isAsked = false;
-    this.#asked = { force: false };
-    const repository = new Repository(this.#parts.folder, source, signal);
+  async #look(source: GitSource, signal: AbortSignal): Promise<void> {
+    const { store, clock, folder, log } = this.#parts;
+    const { sources } = store;
+    const asked = this.#asked ?? {};
+    this.#asked = undefined;
+    const repository = new Repository(folder, source, signal);
     let found: Fetched | undefined;
     let id: string | undefined;
     try {
       id = await repository.head();
       if (isSettled(source, id, asked)) return sources.looked(source.service, undefined);
-      found = await repository.fetch(id, { rewritten: asked.force });
+      if (isWaiting(source, id, asked, clock.now())) return sources.waited(source.service);
+      found = await repository.fetch(id, { rewritten: asked.force === true });
       if (isHeld(this.#source())) return sources.looked(source.service, found.commit);
       const { commit, tree } = found;
       const { deployed } = source;
       if (deployed?.tree === tree && !asked.force) {
         return sources.deployed(source.service, commit, { ...deployed, commit: id });
       }
-      const done = await this.#deploy(source, repository, commit);
+      const done = await this.#deploy(source, repository, commit, signal);
       sources.deployed(source.service, commit, { commit: id, tree, ...done });
     } catch (error) {
       if (signal.aborted) return;
       const failure = failureOf(toKilnError(error), repository, id);
       sources.failed(source.service, failure, found?.commit);
-      this.#parts.log.warn({ service: source.service, ...failure }, "a commit was not deployed");
+      log.warn({ service: source.service, ...failure }, "a commit was not deployed");
     }
   }
 
-  async #deploy(source: GitSource, repository: Repository, commit: SourceCommit): Promise<Deployed> {
+  async #deploy(
+    source: GitSource,
+    repository: Repository,
+    commit: SourceCommit,
+    signal: AbortSignal,
+  ): Promise<Deployed> {
     const project = await repository.checkOut(commit.id);
     const { folder } = repository;
     const actor = actorOf(source, commit);
-    return this.#parts.deploy({
-      ...{ service: source.service, actor, project, folder },
-      signal: this.#stop.signal,
-    });
+    return this.#parts.deploy({ service: source.service, actor, project, folder, signal });
   }
 }
 
@@ -155,6 +141,12 @@ export class Follower {
 function isSettled({ deployed, hold, head }: GitSource, id: string, { force }: Asked): boolean {
   if (hold !== undefined) return head?.id === id;
   return !force && deployed?.commit === id;
+}
+
+/** Whether the branch still has the commit that fails, and it is too soon to try it again. */
+function isWaiting({ failing }: GitSource, id: string, { force, retry }: Asked, nowMs: number): boolean {
+  if (failing?.commit !== id || force || retry) return false;
+  return nowMs < (failing.nextTryAtMs ?? 0);
 }
 
 function isHeld(source: GitSource | undefined): boolean {

@@ -69,11 +69,11 @@ export function startSources(parts: Parts): {
       holdSource: async (asked, who) => sources.hold(asked.service, askerOf(asked, who)),
       resumeSource: async (asked, who) => {
         sources.resume(asked.service, askerOf(asked, who));
-        followers.get(asked.service)?.wake();
+        followers.get(asked.service)?.look();
       },
       syncSource: async ({ force = false, ...asked }, who) => {
         sources.sync(asked.service, askerOf(asked, who));
-        followers.get(asked.service)?.wake({ force });
+        followers.get(asked.service)?.look({ force, retry: true });
       },
     },
   };
@@ -90,7 +90,10 @@ function statusOf(store: Store, { allowedSigners, ...source }: GitSource, lookin
     knownHosts: source.knownHosts,
     head: head && { ...head, signer: head.signer },
     deployed: deployed && { ...deployed, rollout: deployed.rollout, phase: rollout?.phase },
-    failing: failing && { ...failing, hint: failing.hint, commit: failing.commit },
+    failing: failing && {
+      ...failing,
+      ...{ hint: failing.hint, commit: failing.commit, nextTryAtMs: failing.nextTryAtMs },
+    },
   };
 }
 

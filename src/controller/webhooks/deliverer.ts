@@ -1,10 +1,10 @@
-import { setImmediate as turn } from "node:timers/promises";
 import type { KilnEvent } from "../../domain/event.ts";
 import { concerns, pauseAfter, type Webhook } from "../../domain/webhook.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import { createLock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { Routine } from "../../lib/time/routine.ts";
 import type { Store } from "../../store/store.ts";
 import { idOf, messageOf, signed } from "./message.ts";
 import type { Post } from "./post.ts";
@@ -89,9 +89,7 @@ async function tell(
 class Line {
   readonly #name: string;
   readonly #parts: DelivererParts;
-  readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
-  #news = Promise.withResolvers<void>();
+  readonly #routine: Routine;
   /** All events up to there are dealt with; what of it is recorded, and when that was. */
   #cursor = 0;
   #recorded = 0;
@@ -101,58 +99,47 @@ class Line {
   constructor(name: string, parts: DelivererParts) {
     this.#name = name;
     this.#parts = parts;
-    this.#stop.signal.addEventListener("abort", () => this.wake());
-    this.#running = this.#run();
+    this.#routine = new Routine({
+      ...{ clock: parts.clock, retryMs: pauseAfter(1) },
+      turn: (signal) => this.#tellPage(signal),
+      failed: (error) =>
+        parts.log.warn({ webhook: name, err: toKilnError(error) }, "events cannot be sent; Kiln tries again"),
+    });
   }
 
   wake(): void {
-    this.#news.resolve();
+    this.#routine.wake();
   }
 
-  async end(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+  end(): Promise<void> {
+    return this.#routine.end();
   }
 
-  async #run(): Promise<void> {
-    const { log, clock } = this.#parts;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.#tellAll();
-      } catch (error) {
-        log.warn({ webhook: this.#name, err: toKilnError(error) }, "events cannot be sent; Kiln tries again");
-        await clock.sleep(pauseAfter(1), signal).catch(() => {});
-      }
-    }
-  }
-
-  /** Until it is ended, or the webhook is gone. */
-  async #tellAll(): Promise<void> {
-    const { store } = this.#parts;
-    const webhook = store.webhooks.all().find(({ name }) => name === this.#name);
-    if (webhook === undefined) return this.#stop.abort();
+  /** The next events of the log, until one cannot be delivered before the line is ended. */
+  async #tellPage(signal: AbortSignal): Promise<number | undefined> {
+    const { store, clock } = this.#parts;
+    const webhook = this.#webhook();
+    if (webhook === undefined) return undefined;
     this.#cursor = webhook.cursor;
     this.#recorded = webhook.cursor;
-    while (!this.#stop.signal.aborted) {
-      this.#news = Promise.withResolvers();
-      const events = store.events({ after: this.#cursor, limit: pageSize });
-      for (const event of events) {
-        if (concerns(webhook, event) && !(await this.#insist(webhook, event))) return this.#record();
-        this.#cursor = event.sequence;
-        if (this.#parts.clock.elapsed() - this.#recordedMs >= recordMs) this.#record();
-      }
-      this.#record();
-      if (events.length < pageSize) await this.#news.promise;
-      else await turn(); // a long log of what does not concern it must not keep the controller from all else
+    const events = store.events({ after: this.#cursor, limit: pageSize });
+    for (const event of events) {
+      if (concerns(webhook, event) && !(await this.#insist(webhook, event, signal))) break;
+      this.#cursor = event.sequence;
+      if (clock.elapsed() - this.#recordedMs >= recordMs) this.#record();
     }
+    this.#record();
+    return events.length < pageSize ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  #webhook(): Webhook | undefined {
+    return this.#parts.store.webhooks.all().find(({ name }) => name === this.#name);
   }
 
   /** Tries until the event is delivered; false when the line is ended before. */
-  async #insist(webhook: Webhook, event: KilnEvent): Promise<boolean> {
+  async #insist(webhook: Webhook, event: KilnEvent, signal: AbortSignal): Promise<boolean> {
     const { clock, store, log } = this.#parts;
-    const { signal } = this.#stop;
-    const before = store.webhooks.all().find(({ name }) => name === this.#name)?.failing;
+    const before = this.#webhook()?.failing;
     let { sinceMs, attempts } = before ?? { sinceMs: clock.now(), attempts: 0 };
     while (!signal.aborted) {
       try {

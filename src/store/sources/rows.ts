@@ -43,6 +43,7 @@ const readFailing = jsonColumn(
   z.object({
     ...{ sinceMs: z.number(), attempts: z.number(), code: text, message: text },
     ...{ hint: text.optional(), problems: z.array(text), commit: text.optional() },
+    nextTryAtMs: z.number().optional(),
   }),
 );
 

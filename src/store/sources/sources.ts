@@ -33,16 +33,16 @@ export interface SourceStore {
   sync(service: ServiceKey, by: Asker): void;
   /** The branch was looked at, and nothing is to be done. */
   looked(service: ServiceKey, head: SourceCommit | undefined): void;
+  /** The branch was looked at: it still has the commit that fails, which is not tried again yet. */
+  waited(service: ServiceKey): void;
   deployed(service: ServiceKey, head: SourceCommit, deploy: Omit<SourceDeploy, "atMs">): void;
   /** In the transaction of what a commit led to: that it is not tried again must not be lost in between. Nothing happens for other deploys. */
   began(service: ServiceKey, by: Asker, what: Pick<SourceDeploy, "release" | "rollout">): void;
   /** `head`: as far as it is known. */
-  failed(
-    service: ServiceKey,
-    failure: Omit<SourceFailure, "sinceMs" | "attempts">,
-    head: SourceCommit | undefined,
-  ): void;
+  failed(service: ServiceKey, failure: NewFailure, head: SourceCommit | undefined): void;
 }
+
+type NewFailure = Omit<SourceFailure, "sinceMs" | "attempts" | "nextTryAtMs">;
 
 export function openSources(bench: Workbench): SourceStore {
   const { db } = bench;
@@ -61,6 +61,7 @@ export function openSources(bench: Workbench): SourceStore {
     resume: (service, by) => changing(() => resume(bench, service, by)),
     sync: (service, by) => changing(() => sync(bench, service, by)),
     looked: (service, head) => changing(() => looked(bench, service, head)),
+    waited: (service) => changing(() => waited(bench, service)),
     deployed: (service, head, deploy) => changing(() => deployed(bench, service, head, deploy)),
     began: (service, by, what) => began(bench, service, by, what),
     failed: (service, failure, head) => changing(() => failed(bench, service, failure, head)),
@@ -136,6 +137,15 @@ function looked(bench: Workbench, service: ServiceKey, head: SourceCommit | unde
   record(bench, source, { head, failing: undefined, pauseMs: source.intervalMs });
 }
 
+function waited(bench: Workbench, service: ServiceKey): void {
+  const source = findSource(bench.db, service);
+  if (source === undefined) return;
+  const { failing, intervalMs } = source;
+  const untilTryMs = (failing?.nextTryAtMs ?? 0) - bench.clock.now();
+  const pauseMs = untilTryMs > 0 ? Math.min(intervalMs, untilTryMs) : intervalMs;
+  record(bench, source, { head: undefined, failing, pauseMs });
+}
+
 function deployed(
   bench: Workbench,
   service: ServiceKey,
@@ -187,16 +197,22 @@ function recordDeployed(
 function failed(
   bench: Workbench,
   service: ServiceKey,
-  failure: Omit<SourceFailure, "sinceMs" | "attempts">,
+  failure: NewFailure,
   head: SourceCommit | undefined,
 ): void {
   const source = findSource(bench.db, service);
   if (source === undefined) return;
   const { failing } = source;
   const attempts = (failing?.commit === failure.commit ? (failing?.attempts ?? 0) : 0) + 1; // another commit may be the mended one
-  const now: SourceFailure = { sinceMs: failing?.sinceMs ?? bench.clock.now(), attempts, ...failure };
+  const now = bench.clock.now();
+  const pauseMs = pauseAfterFailures(attempts, source.intervalMs);
+  const tried: SourceFailure = {
+    ...{ sinceMs: failing?.sinceMs ?? now, attempts, ...failure },
+    ...(failure.commit === undefined ? {} : { nextTryAtMs: now + pauseMs }),
+  };
   record(bench, source, {
-    ...{ head, failing: now, pauseMs: pauseAfterFailures(attempts, source.intervalMs) },
+    ...{ head, failing: tried },
+    pauseMs: failure.commit === undefined ? pauseMs : source.intervalMs,
   });
   const { code, message, commit, problems } = failure;
   if (failing?.code === code && failing.message === message && failing.commit === commit) return;

@@ -92,6 +92,7 @@ const Source = z.object({
     z.object({
       ...{ sinceMs: atMs, attempts: amount, code: z.string(), message: z.string() },
       ...{ hint: maybe(z.string()), problems: z.array(z.string()), commit: maybe(z.string()) },
+      nextTryAtMs: maybe(atMs).describe("When this commit is tried again, if the branch still has it."),
     }),
   ).describe("Why the last commit is not deployed."),
   nextLookAtMs: atMs,

@@ -37,6 +37,7 @@ const source: Answer<"source"> = {
   failing: {
     ...{ sinceMs: 3, attempts: 2, code: "spec_invalid", message: "It is invalid.", hint: "Mend it." },
     ...{ problems: ["kiln.yaml:1:1: no"], commit: "c".repeat(40) },
+    nextTryAtMs: 20,
   },
   nextLookAtMs: 9,
   looking: false,

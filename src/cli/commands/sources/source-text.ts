@@ -54,7 +54,7 @@ export function sourceFacts(source: SourceStatus, nowMs: number, style: Style): 
           ),
           `  \`kiln source resume ${service}\` lets it follow the repository again.`,
         ]),
-    ...(failing === undefined ? [] : failureLines(failing, formatAge(nowMs - failing.sinceMs), style)),
+    ...(failing === undefined ? [] : failureLines(failing, nowMs, style)),
   ];
 }
 
@@ -76,14 +76,22 @@ function nextWords({ looking, nextLookAtMs }: SourceStatus, nowMs: number, inter
 }
 
 function failureLines(
-  { message, hint, problems, attempts, commit }: NonNullable<SourceStatus["failing"]>,
-  since: string,
+  { message, hint, problems, attempts, commit, sinceMs, nextTryAtMs }: NonNullable<SourceStatus["failing"]>,
+  nowMs: number,
   style: Style,
 ): readonly string[] {
+  const since = formatAge(nowMs - sinceMs);
   const what = commit === undefined ? "" : ` of commit ${shortCommit(commit)}`;
+  const again =
+    nextTryAtMs === undefined
+      ? []
+      : [
+          `  This commit is tried again in ${formatDuration(Math.max(0, nextTryAtMs - nowMs))}; another commit at the next look.`,
+        ];
   return [
     style.bad(`Failing for ${since}, ${plural(attempts, "attempt")}${what}: ${plainText(message)}`),
     ...problems.map((problem) => `  ${plainText(problem)}`),
     ...(hint === undefined ? [] : [`  ${plainText(hint)}`]),
+    ...again,
   ];
 }
