@@ -125,6 +125,7 @@ async function run(state: StateFolder): Promise<void> {
   const received = (image: ReceivedImage, actor: Actor) => recordReceived(store, image, actor);
   const distribution = createDistribution({ state, clock, received });
   const meter = new Meter();
+  const installation = `${hostname()}-${state.tag}`;
   const controller = startController({
     store,
     meter,
@@ -143,12 +144,12 @@ async function run(state: StateFolder): Promise<void> {
       scanner: new Scanner(state),
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
     },
-    self: { pid: process.pid, version, home: state.home },
+    self: { pid: process.pid, version, home: state.home, installation },
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
-  const webhooks = startWebhooks({ store, clock, log, post, installation: `${hostname()}-${state.tag}` });
+  const webhooks = startWebhooks({ store, clock, log, post, installation });
   const sources = startSources({
     ...{ store, clock, log, folder: state.sources },
     deploy: (deployment) => deployCommit(commits, deployment),

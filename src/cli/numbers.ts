@@ -30,6 +30,18 @@ export function parsePlan(text: string): string {
   );
 }
 
+/** A file for a plan. A service is never named like that, so `kiln deploy` can tell the two apart. */
+export function parsePlanPath(text: string): string {
+  if (isPlanPath(text)) return text;
+  throw new InvalidArgumentError(
+    `Expected a name with a dot or a slash, such as ${text}.plan: \`kiln deploy ${text}\` would deploy a service.`,
+  );
+}
+
+export function isPlanPath(text: string): boolean {
+  return /[./]/.test(text);
+}
+
 /** A release's number, which `kiln history` shows. */
 export function parseRelease(text: string): number {
   const value = wholeNumber(text);

@@ -44,7 +44,12 @@ export interface ControllerOptions {
   /** Counts for `/metrics`. */
   readonly meter?: Meter;
   /** What `kiln controller status` says of this process. */
-  readonly self: { readonly pid: number; readonly version: string; readonly home: string };
+  readonly self: {
+    readonly pid: number;
+    readonly version: string;
+    readonly home: string;
+    readonly installation: string;
+  };
   /** Called when someone asks the controller to stop. */
   readonly onShutdown: () => void;
 }

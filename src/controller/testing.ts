@@ -70,7 +70,7 @@ export class TestInstallation implements AsyncDisposable {
           if (named !== image) throw new KilnError("version_taken", `${service}:${version} is ${named}.`);
         },
       },
-      self: { pid: 1, version: "0.0.0", home: this.folder },
+      self: { pid: 1, version: "0.0.0", home: this.folder, installation: "here" },
       onShutdown: () => {},
     });
   }

@@ -52,6 +52,7 @@ export const errorCodes = {
   registry_denied: { status: 403, exit: 1 },
   registry_failed: { status: 502, exit: 1 },
   manifests_unsupported: { status: 422, exit: 3 },
+  plan_file_invalid: { status: 400, exit: 2 },
   jobs_unsupported: { status: 422, exit: 3 },
   network_unsupported: { status: 422, exit: 3 },
   version_taken: { status: 409, exit: 3 },

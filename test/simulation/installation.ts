@@ -118,7 +118,7 @@ export class Installation implements Disposable {
         clock: mutation.clock?.(clock) ?? clock,
         log,
         images: imagesAfter(delays),
-        self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder },
+        self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder, installation: "here" },
         onShutdown: () => {},
       });
     } catch (error) {

@@ -34,7 +34,7 @@ test("values of arguments and options, by the command that takes them", () => {
   expect(next("image", "rm", "shop:1", "shop:2", "")).toBe("image rm IMAGE");
   expect(next("deploy", "--env", "")).toBe("deploy ENVIRONMENT");
   expect(next("deploy", "-e", "st")).toBe("deploy ENVIRONMENT");
-  expect(next("deploy", "--env", "staging", "")).toBe("deploy SERVICE");
+  expect(next("deploy", "--env", "staging", "")).toBe("deploy SERVICE|FILE");
   expect(next("trust", "require", "--mode", "")).toEqual(["enforce", "warn"]);
   expect(next("trust", "require", "--mode=")).toEqual(["--mode=enforce", "--mode=warn"]);
   expect(next("completion", "")).toEqual(["bash", "zsh", "fish"]);

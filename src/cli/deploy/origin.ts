@@ -17,12 +17,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export async function originOf(
   folder: string,
-  checkout: Checkout | undefined,
+  checkout: Pick<Checkout, "commit" | "dirty"> | undefined,
   servingCommit: string | undefined,
   env: Environment,
 ): Promise<DeployOrigin> {
   const since = servingCommit === undefined ? {} : { since: servingCommit };
-  const history = checkout && (await readHistory(folder, { ...since, most: mostCommits + 1 }));
+  const { commit } = checkout ?? {};
+  const history =
+    commit === undefined ? undefined : await readHistory(folder, { commit, ...since, most: mostCommits + 1 });
   const origin = {
     ...(checkout && {
       commit: checkout.commit,

@@ -1,4 +1,3 @@
-import type { BuildResult } from "../../image/build.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Accepted, Client, DeployRequest } from "../api.ts";
 import type { Context } from "../context.ts";
@@ -17,9 +16,10 @@ import { originOf } from "./origin.ts";
 export interface ImageToDeploy {
   readonly digest: string;
   readonly version: string;
-  readonly bytes: number;
+  /** Undefined where this machine does not have it. */
+  readonly bytes: number | undefined;
   /** What git says of the files that it was made from; undefined where that is not known. */
-  readonly checkout: BuildResult["checkout"];
+  readonly checkout: Parameters<typeof originOf>[1];
   readonly words: string;
 }
 
@@ -32,8 +32,17 @@ export async function imageToDeploy(
   const { service } = project.spec;
   const image = named === undefined ? await build(context, project) : await stored(context, service, named);
   await handOver(context, service, image);
-  context.output.note(`Image ${service}:${image.version}, ${formatBytes(image.bytes)}, ${image.words}.`);
+  noteImage(context, service, image);
   return image;
+}
+
+export function noteImage(
+  { output }: Context,
+  service: string,
+  { version, bytes, words }: ImageToDeploy,
+): void {
+  const size = bytes === undefined ? [] : [formatBytes(bytes)];
+  output.note([`Image ${service}:${version}`, ...size, `${words}.`].join(", "));
 }
 
 async function stored(context: Context, service: string, named: string): Promise<ImageToDeploy> {

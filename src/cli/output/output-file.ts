@@ -21,14 +21,18 @@ type Write = (piece: string | Uint8Array) => Promise<void>;
  */
 export async function writeOutputFile<Result>(
   path: string,
-  { force = false, mode = 0o666 }: { readonly force?: boolean | undefined; readonly mode?: number },
+  {
+    force = false,
+    mode = 0o666,
+    hint,
+  }: { readonly force?: boolean | undefined; readonly mode?: number; readonly hint?: string },
   work: (write: Write) => Promise<Result>,
 ): Promise<Result> {
   const place = await placeOf(path);
-  if (place === "file" && !force) throw alreadyThere(path);
-  if (place === "other") return fill(await openAt(path, "w", mode), work);
+  if (place === "file" && !force) throw alreadyThere(path, hint);
+  if (place === "other") return fill(await openAt(path, "w", mode, hint), work);
   const fresh = place === "file" ? `${path}.${process.pid}.new` : path;
-  const file = await openAt(fresh, "wx", mode);
+  const file = await openAt(fresh, "wx", mode, hint);
   try {
     const result = await fill(file, work);
     if (fresh !== path) await rename(fresh, path);

@@ -37,7 +37,7 @@ test("a drifted server of an engine that shows late what becomes of servers is n
     ...{ store, clock, log: silentLog, platforms: noPlatforms },
     targets: [{ target: localTarget, platform: new Counting(cluster, clock), drift }],
     images: { has: async () => true, requireVersion: async () => {} },
-    self: { pid: 1, version: "0.0.0", home: folder },
+    self: { pid: 1, version: "0.0.0", home: folder, installation: "here" },
     onShutdown: () => {},
   });
   const draft = { ...draftOf(aRelease(1)), files: [] };

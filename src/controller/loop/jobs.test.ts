@@ -49,7 +49,7 @@ class Installation implements AsyncDisposable {
       ...{ store: this.store, clock, log: silentLog, platforms: noPlatforms, onShutdown: () => {} },
       targets: [{ target: localTarget, platform: this.platform }],
       images: { has: async () => true, requireVersion: async () => {} },
-      self: { pid: 1, version: "0.0.0", home: this.folder },
+      self: { pid: 1, version: "0.0.0", home: this.folder, installation: "here" },
     });
   }
 

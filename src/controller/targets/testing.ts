@@ -78,7 +78,7 @@ export class TestTargets implements AsyncDisposable {
       clock,
       log: silentLog,
       images: { has: async () => true, requireVersion: async () => {} },
-      self: { pid: 1, version: "0.0.0", home: this.folder },
+      self: { pid: 1, version: "0.0.0", home: this.folder, installation: "here" },
       onShutdown: () => {},
     });
   }

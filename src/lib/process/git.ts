@@ -81,19 +81,25 @@ export interface GitHistory {
   readonly commits: readonly Commit[] | undefined;
 }
 
-/** Undefined where `readCheckout` is. `since` is the id of a commit. */
+/** Of this commit, by default that of HEAD. Undefined where `readCheckout` is, and where the clone lacks the commit. `since` is the id of another one. */
 export async function readHistory(
   folder: string,
-  { since, most, signal }: { readonly since?: string; readonly most: number; readonly signal?: AbortSignal },
+  how: {
+    readonly commit?: string;
+    readonly since?: string;
+    readonly most: number;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<GitHistory | undefined> {
+  const { commit = "HEAD", since, most, signal } = how;
   try {
     const ask = askGit(folder, signal);
     const optional = (args: readonly string[]) => ask(args).catch(unlessItRan);
     const [head, kind, url, list] = await Promise.all([
-      ask(["rev-list", "--timestamp", "--max-count=1", "HEAD"]),
+      ask(["rev-list", "--timestamp", "--max-count=1", commit, "--"]),
       ask(["rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD"]),
       optional(["config", "--get", "remote.origin.url"]),
-      since && optional(["rev-list", "--timestamp", `--max-count=${most}`, "HEAD", `^${since}`, "--"]),
+      since && optional(["rev-list", "--timestamp", `--max-count=${most}`, commit, `^${since}`, "--"]),
     ]);
     const [shallow, ref] = kind.split("\n");
     return {

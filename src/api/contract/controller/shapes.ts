@@ -5,6 +5,7 @@ const ControllerStatus = z.object({
   pid: z.number().int(),
   version: z.string(),
   home: z.string(),
+  installation: z.string().describe("Names this installation among others."),
   startedAtMs: atMs,
   services: amount,
   servers: amount,

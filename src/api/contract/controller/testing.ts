@@ -10,7 +10,15 @@ export const controllerAsked: AskedOf<typeof controllerTable> = {
 /** Full values. */
 export const controllerAnswered: OperationsOf<typeof controllerTable> = {
   info: async () => ({
-    ...{ pid: 1, version: "0.1.0", home: "/var/lib/kiln", startedAtMs: 1, services: 1, servers: 3 },
+    ...{
+      pid: 1,
+      version: "0.1.0",
+      home: "/var/lib/kiln",
+      installation: "host-1a2b3c",
+      startedAtMs: 1,
+      services: 1,
+      servers: 3,
+    },
   }),
   shutdown: async () => {},
 };

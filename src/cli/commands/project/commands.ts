@@ -7,7 +7,7 @@ import {
   type LoadCommand,
   reasonHelp,
 } from "../../declare.ts";
-import { parseExpected } from "../../numbers.ts";
+import { parseExpected, parsePlanPath } from "../../numbers.ts";
 
 const everyService = "every service of every kiln.yaml in the folder and below; default: the current folder";
 
@@ -36,11 +36,14 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
       "kiln plan",
       "kiln plan --env staging",
       "kiln plan --all",
+      "kiln plan --out shop.plan && kiln deploy shop.plan",
       "kiln plan --manifests | kubectl apply --dry-run=server -f -",
     ),
   )
     .argument("[SERVICE]", which)
     .option("--all [FOLDER]", everyService)
+    .option("--out <FILE>", "also write the plan to a file, for `kiln deploy FILE`", parsePlanPath)
+    .option("--force", "replace an existing file")
     .option("--manifests", "print the objects that the cluster would be given, as YAML")
     .action(load(async () => (await import("./plan.ts")).run));
   fromFile(
@@ -52,9 +55,10 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
       "kiln deploy --env staging",
       "kiln deploy --no-wait",
       "kiln deploy --all ./services",
+      "kiln deploy shop.plan",
     ),
   )
-    .argument("[SERVICE]", which)
+    .argument("[SERVICE|FILE]", `${which}; or a file of \`kiln plan --out\``)
     .option("--all [FOLDER]", everyService)
     .option("--image <VERSION|DIGEST>", "deploy this image instead of building one")
     .option("--no-wait", "return as soon as the rollout has started")

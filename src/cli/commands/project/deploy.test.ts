@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import type { CheckRequest, Client, DeployRequest } from "../../api.ts";
@@ -157,4 +157,83 @@ test("a deploy tells the commit, its repository and branch, and the commits sinc
     ...{ repository: "https://example.com/shop.git", ci: undefined },
   });
   expect(request?.commits).toEqual({ newest: [{ id: commit, atMs: committedAtMs }], complete: true });
+});
+
+describe("a plan in a file", () => {
+  const info: Client["info"] = async () => ({
+    ...{ pid: 1, version: "0", home: "/", startedAtMs: 1, services: 0, servers: 0, installation: "here-1" },
+  });
+  const plan: Client["plan"] = async ({ service }) => ({
+    ...{ service, target: "local", serving: undefined, rollout: undefined, changes: [], actions: [] },
+    ...{ peakServers: 1, fewestInTraffic: 0, data: [], downtime: "none", digest },
+  });
+  const check: Client["check"] = async () => ({ commit: undefined });
+  const planned = () => run(["plan", "--out", "shop.plan"], { check, plan, info });
+
+  test("is what is deployed, whatever became of the sources of its image", async () => {
+    expect(await planned()).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("kiln deploy shop.plan"),
+    });
+    const text = readFileSync(join(folder, "shop.plan"), "utf8");
+    writeFileSync(join(folder, "hello"), "something else\n");
+    const asked: DeployRequest[] = [];
+    const deploy: Client["deploy"] = async (request) => {
+      asked.push(request);
+      return { service: "shop", release: 1, rollout: undefined, scaled: undefined };
+    };
+    expect((await run(["deploy", "shop.plan"], { check, info, deploy })).code).toBe(0);
+    expect(asked).toMatchObject([
+      { expect: { plan: digest }, supersede: true, draft: { image: JSON.parse(text).image.digest } },
+    ]);
+  });
+
+  test("is not replaced without --force", async () => {
+    await planned();
+    expect(await planned()).toMatchObject({ code: 2, stderr: expect.stringContaining("--force") });
+    expect((await run(["plan", "--out", "shop.plan", "--force"], { check, plan, info })).code).toBe(0);
+  });
+
+  test("needs a name that no service has", async () => {
+    const { code, stderr } = await run(["plan", "--out", "shop"], {});
+    expect([code, stderr]).toEqual([2, expect.stringContaining("such as shop.plan")]);
+  });
+
+  test.each([
+    [
+      "another installation",
+      {},
+      { info: async () => ({ ...(await info({})), installation: "other" }) },
+      "was made on here-1",
+    ],
+    ["kiln.yaml", { "kiln.yaml": ["port: 8080", "port: 8090"] }, {}, "has changed since"],
+    [
+      "what serves",
+      {},
+      {
+        deploy: async () => {
+          throw new KilnError("expectation_failed", "Expected another plan.");
+        },
+      },
+      "something has changed since",
+    ],
+  ] as const)("is refused when it does not fit: %s", async (_what, edits, client, words) => {
+    await planned();
+    for (const [name, [from, to]] of Object.entries(edits)) {
+      const path = join(folder, name);
+      writeFileSync(path, readFileSync(path, "utf8").replace(from, to));
+    }
+    const { code, stderr } = await run(["deploy", "shop.plan"], { check, info, ...client });
+    expect([code, stderr]).toEqual([3, expect.stringContaining(words)]);
+    expect(stderr).toContain("Nothing was changed.");
+  });
+
+  test.each([
+    ["--image", "1"],
+    ["--env", "staging"],
+    ["--expect", "3"],
+  ])("does not go with %s", async (...option) => {
+    await planned();
+    expect((await run(["deploy", "shop.plan", ...option], { info })).code).toBe(2);
+  });
 });

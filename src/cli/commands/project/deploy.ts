@@ -4,9 +4,10 @@ import type { Context, ExitCode, Outcome } from "../../context.ts";
 import type { ChangeOptions } from "../../deploy/change-options.ts";
 import { requireConfined } from "../../deploy/confined.ts";
 import { checkedRelease } from "../../deploy/deploy-request.ts";
-import { imageToDeploy, requestDeploy } from "../../deploy/steps.ts";
+import { type ImageToDeploy, imageToDeploy, requestDeploy } from "../../deploy/steps.ts";
+import { isPlanPath } from "../../numbers.ts";
 import { plural } from "../../output/units.ts";
-import { openProject, type ServiceOptions } from "../../project.ts";
+import { openProject, type Project, type ServiceOptions } from "../../project.ts";
 import { finishRollout } from "../../rollout/finish.ts";
 import { untilScaled } from "../../rollout/until-scaled.ts";
 
@@ -22,9 +23,37 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 }
 
 /** Checks, build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
-export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
-  if (options.all !== undefined) return runAll(context, options, options.all, service);
-  const project = await openProject(context.cwd, options, service);
+export async function run(context: Context, options: DeployOptions, given?: string): Outcome {
+  if (options.all !== undefined) return runAll(context, options, options.all, given);
+  if (given !== undefined && isPlanPath(given)) return runPlanned(context, options, given);
+  const project = await openProject(context.cwd, options, given);
+  return deploy(context, project, options, () => imageToDeploy(context, project, options.image));
+}
+
+/** Exactly what was planned: the file pins the image, and nothing is built. */
+async function runPlanned(context: Context, options: DeployOptions, path: string): Outcome {
+  const { env, image, expect } = options;
+  const [said] = Object.entries({ "--env": env, "--image": image, "--expect": expect }).find(
+    ([, value]) => value !== undefined,
+  ) ?? [undefined];
+  if (said !== undefined)
+    throw new KilnError("usage", `${path} says what is deployed; it does not go with ${said}.`, {
+      hint: "Leave out one of the two.",
+    });
+  const { asPlanned, openPlanned, plannedImage } = await import("../../deploy/planned.ts");
+  const planned = await openPlanned(context, options, path);
+  const { project, file } = planned;
+  // A plan is made with a rollout that runs in view, and tells what becomes of it.
+  const how = { ...options, expect: file.plan, supersede: true };
+  return asPlanned(planned, () => deploy(context, project, how, () => plannedImage(context, planned)));
+}
+
+async function deploy(
+  context: Context,
+  project: Project,
+  options: DeployOptions,
+  imageOf: () => Promise<ImageToDeploy>,
+): Outcome {
   await requireConfined(context, project);
   const { supersede, expect, reason, breakGlass } = options;
   const checked = await checkedRelease(await context.connect(), project, {
@@ -33,7 +62,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
     // A plan cannot be compared before its image is built.
     expect: typeof expect === "number" ? { serving: expect } : undefined,
   });
-  const image = await imageToDeploy(context, project, options.image);
+  const image = await imageOf();
   const beganAtMs = context.clock.now();
   const { client, accepted } = await requestDeploy(context, project, checked, image, options);
   if (accepted.rollout !== undefined)

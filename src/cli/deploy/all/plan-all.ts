@@ -15,7 +15,8 @@ export async function planAll(
   const members = await openProjects(resolve(context.cwd, folder === true ? "." : folder), options.env);
   const plans = await inParallel(members, availableParallelism(), async (member) => {
     const own = { ...context, output: context.output.named(member.name) };
-    return { member, plan: await planOf(own, await context.connect(), member) };
+    const { plan } = await planOf(own, await context.connect(), member);
+    return { member, plan };
   });
   const services = plans.map(({ member: { key, file, after }, plan }) => ({
     service: key,
