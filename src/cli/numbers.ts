@@ -69,6 +69,12 @@ export function parsePort(text: string): number {
   return value;
 }
 
+/** A text to look for. */
+export function parseText(text: string): string {
+  if (text !== "" && text.length <= 1_000) return text;
+  throw new InvalidArgumentError("Expected a text of 1 to 1,000 characters.");
+}
+
 /** How many of the last lines; `all` is infinity. */
 export function parseTail(text: string): number {
   const value = text === "all" ? Number.POSITIVE_INFINITY : wholeNumber(text);

@@ -370,21 +370,6 @@ test("remove asks, and needs --yes when no one can answer", async () => {
   expect(removed).toEqual(["shop", "data of shop"]);
 });
 
-test("logs of a service are in order of time, and name the server", async () => {
-  const client: Partial<Client> = {
-    services: async () => [
-      aStatus({ servers: [aServer({ id: "shop-2-1-1" }), aServer({ id: "shop-2-2-1" })] }),
-    ],
-    logs: async function* ({ server }) {
-      yield { atMs: server === "shop-2-1-1" ? 2 : 1, stream: "stdout", text: `from ${server}` };
-    },
-  };
-  const all = await cli(["logs", "shop"], { client, cwd: folder });
-  expect(all.stdout).toBe("shop-2-2-1 from shop-2-2-1\nshop-2-1-1 from shop-2-1-1\n");
-  const one = await cli(["logs", "shop-2-1-1", "--json"], { client, cwd: folder });
-  expect(one.stdout).toBe('{"server":"shop-2-1-1","atMs":2,"stream":"stdout","text":"from shop-2-1-1"}\n');
-});
-
 test("events are lines, or lines of JSON", async () => {
   const client = { events: rollingOut("forward").events } as Partial<Client>;
   const stop = AbortSignal.timeout(1_000);

@@ -5,17 +5,13 @@ import type { LogLine } from "../../platform/contract/reading.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations, ServiceStatus } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";
+import { chosenLines, type Reading } from "./chosen-lines.ts";
 
 interface LogParts {
   readonly store: Pick<Store, "subscribe">;
   readonly targets: Pick<Targets, "holding">;
   readonly clock: Clock;
   readonly status: (asked: { readonly service: ServiceKey }) => Promise<ServiceStatus>;
-}
-
-interface Reading {
-  readonly tail?: number | undefined;
-  readonly follow?: boolean | undefined;
 }
 
 type ServerLine = LogLine & { readonly server: ServerId };
@@ -42,15 +38,16 @@ async function* readLog(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
   const { platform } = await targets.holding(server);
-  if (platform.logs === undefined) {
+  const { logs } = platform;
+  if (logs === undefined) {
     throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);
   }
-  yield* platform.logs.read(server, how, signal);
+  yield* chosenLines((asked) => logs.read(server, asked, signal), how);
 }
 
 /**
  * Every server's and running job's lines as they come. With `follow`, each event of the service is a time to look for new ones, until the
- * service is gone.
+ * service is gone. Throws why nothing could be read, when that is so; with `follow` only when it stays so.
  */
 async function* readLogs(
   parts: LogParts,
@@ -82,7 +79,7 @@ async function* readLogs(
         seen = true;
         for (const id of sources) readers.begin(id, { ...how, tail });
         if (how.follow) tail = undefined; // of new ones, everything
-      } else if (!how.follow && !readers.any) return;
+      } else if (!readers.any && readers.isOver(how)) return;
       else await readers.changed;
     }
   } finally {
@@ -106,6 +103,8 @@ class Readers {
   /** The time of the last line of each. */
   readonly #lastMs = new Map<ServerId, number>();
   #open = 0;
+  /** Of the last one that could not be read. */
+  #failure: unknown;
   #change = Promise.withResolvers<void>();
 
   constructor(parts: LogParts, signal: AbortSignal) {
@@ -120,6 +119,13 @@ class Readers {
   /** Whether one reads still. */
   get any(): boolean {
     return this.#open > 0;
+  }
+
+  /** Whether nothing more can come. Throws why nothing came. */
+  isOver({ follow }: Reading): boolean {
+    const stays = this.#failure instanceof KilnError && this.#failure.code === "platform_unusable";
+    if (this.#failure !== undefined && this.#lastMs.size === 0 && (stays || !follow)) throw this.#failure;
+    return !follow;
   }
 
   /** The next time that something is there, or may be. */
@@ -145,7 +151,10 @@ class Readers {
     this.#open += 1;
     this.#read(server, how)
       .then(() => this.#lastMs.has(server))
-      .catch(() => false)
+      .catch((error: unknown) => {
+        this.#failure = error;
+        return false;
+      })
       .then((isRead) => {
         if (!isRead) this.#begun.delete(server);
         this.#open -= 1;

@@ -16,8 +16,19 @@ const Exec = z.strictObject({
 
 const EndExec = z.strictObject({ session: wholeNumber, exitCode: z.number().int().min(0).max(255) });
 
+const since = wholeNumber.optional().describe("Only lines from then on (Unix time in ms).");
+
+const grep = z
+  .string()
+  .min(1)
+  .max(1_000)
+  .optional()
+  .describe("Only lines that contain this text; `tail` counts those.");
+
 const Logs = z.strictObject({
   server,
+  since,
+  grep,
   tail: wholeNumber.optional().describe("Only this number of the last lines."),
   follow: flag.optional().describe("Continue with lines as they are written."),
 });

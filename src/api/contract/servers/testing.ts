@@ -14,7 +14,10 @@ export const serversAsked: AskedOf<typeof serversTable> = {
   exec: [anExec],
   endExec: [{ session: 7, exitCode: 137 }],
   logs: [{ server, tail: 3 }],
-  serviceLogs: [{ service: "shop", tail: 3 }],
+  serviceLogs: [
+    { service: "shop", tail: 3 },
+    { service: "shop", since: 1, grep: "GET /?a=b&c" },
+  ],
 };
 
 /** Full values. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { command, following, fromFile, type LoadCommand, theOne } from "../../declare.ts";
-import { parseSince, parseTail, parseTimeout } from "../../numbers.ts";
+import { parseSince, parseTail, parseText, parseTimeout } from "../../numbers.ts";
 
 export function addServiceCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Inspect services:");
@@ -71,15 +71,24 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
       "print the output of servers and jobs",
       "kiln logs -f",
       "kiln logs --tail 20 shop",
+      "kiln logs shop db --since 10m --grep error",
+      "kiln logs --all -f",
       "kiln logs shop-3-1-1",
       "kiln logs --job migrate",
     ),
   )
     .argument(
-      "[SERVER|SERVICE]",
-      "one server, or all servers of a service; default: the service in ./kiln.yaml",
+      "[SERVER|SERVICE...]",
+      "servers, or all servers of services; default: the service in ./kiln.yaml, else all",
     )
-    .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
+    .option("--all", "every service")
+    .option(
+      "-n, --tail <N>",
+      "the last N lines of each server, or `all`; default: 100, with --since or --grep all",
+      parseTail,
+    )
+    .option("--since <TIME>", "only lines from then on: 10m, 2h, 2026-05-01T08:00Z", parseSince)
+    .option("--grep <TEXT>", "only lines that contain this text", parseText)
     .option("--job <NAME>", "only the last run of this job")
     .option("-t, --timestamps", "print the time of each line")
     .action(load(async () => (await import("./logs.ts")).run));

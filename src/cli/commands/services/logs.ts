@@ -1,131 +1,198 @@
 import type { JobId, ServerId, ServiceKey } from "../../../domain/ids.ts";
-import { KilnError } from "../../../lib/errors.ts";
-import type { Client, LogLine, ServiceStatus } from "../../api.ts";
-import type { Context, Outcome } from "../../context.ts";
+import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import type { Client, LogLine } from "../../api.ts";
+import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { formatTime } from "../../output/units.ts";
-import { requireService, type ServiceOptions } from "../../project.ts";
-import { isSource, requireStatus, statusOf } from "../../services.ts";
+import { findService, keyOf, requireService, type ServiceOptions } from "../../project.ts";
+import { requireStatus } from "../../services.ts";
 
 interface LogsOptions extends ServiceOptions {
+  readonly all?: boolean;
   readonly follow?: boolean;
-  readonly tail: number;
+  /** Infinity: all lines. */
+  readonly tail?: number;
+  readonly since?: (nowMs: number) => number;
+  readonly grep?: string;
   readonly timestamps?: boolean;
   readonly job?: string;
 }
 
-interface ServerLine extends LogLine {
-  readonly server: ServerId | JobId;
-}
+/** A server or job, or all servers and running jobs of a service. */
+type Source = { readonly server: ServerId | JobId } | { readonly service: ServiceKey };
 
-/** With `--follow`, how often to look for new servers. */
-const lookAgainMs = 500;
+type ServerLine = LogLine & { readonly server: string };
 
-export async function run(context: Context, options: LogsOptions, target?: string): Outcome {
+/** With `--follow`, how often to look for new services. */
+const lookAgainMs = 2_000;
+/** Of each server, unless a time or a text says which. */
+const usualTail = 100;
+
+export async function run(context: Context, options: LogsOptions, names: readonly string[]): Outcome {
   const client = await context.connect();
   try {
-    const one = await oneOf(context, client, options, target);
-    const print = printer(context, options, one !== undefined);
-    if (one !== undefined) {
-      for await (const line of client.logs(
-        { server: one, ...readOptions(options) },
-        { signal: context.signal },
-      )) {
-        print({ server: one, ...line });
-      }
-      return 0;
-    }
-    const key = await requireService(context.cwd, options, target);
-    const servers = sourcesOf(await requireStatus(client, key));
-    if (options.follow) await followAll(context, client, key, options, print);
-    else for (const line of await readAll(context, client, servers, options)) print(line);
+    const sources = await namedSources(context, client, options, names);
+    const reader = new LogsReader(context, client, options, sources);
+    return await (options.follow ? reader.follow() : reader.read());
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
   return 0;
 }
 
-/** The server or job whose lines are wanted, unless it is a whole service. */
-async function oneOf(
+/** Undefined: all services. */
+async function namedSources(
   context: Context,
   client: Client,
   options: LogsOptions,
-  target: string | undefined,
-): Promise<ServerId | JobId | undefined> {
-  if (target !== undefined && (await isSource(client, target))) return target;
-  if (options.job === undefined) return undefined;
-  const { service, jobs } = await requireStatus(client, await requireService(context.cwd, options, target));
+  names: readonly string[],
+): Promise<readonly Source[] | undefined> {
+  const { all, job, env } = options;
+  if (all && (names.length > 0 || job !== undefined))
+    throw new KilnError("usage", "`--all` reads every service; it does not go with a name or `--job`.", {
+      hint: "Leave out one of the two.",
+    });
+  if (all) return undefined;
+  if (job !== undefined) return [{ server: await newestRun(context, client, options, job, names) }];
+  if (names.length === 0) {
+    const service = await findService(context.cwd, options, undefined);
+    if (service === undefined) return undefined;
+    await requireStatus(client, service);
+    return [{ service }];
+  }
+  const statuses = await client.services();
+  const ids = new Set(
+    statuses.flatMap(({ servers, jobs, reproductions, failures }) =>
+      [servers, jobs, reproductions, failures].flat().map(({ id }) => id),
+    ),
+  );
+  const keys = new Set(statuses.map(({ service }) => service));
+  const sources = names.map(async (name): Promise<Source> => {
+    if (ids.has(name)) return { server: name };
+    const service = names.length === 1 ? await requireService(context.cwd, options, name) : keyOf(name, env);
+    if (!keys.has(service)) await requireStatus(client, service);
+    return { service };
+  });
+  return Promise.all(sources);
+}
+
+async function newestRun(
+  context: Context,
+  client: Client,
+  options: LogsOptions,
+  job: string,
+  [name, ...others]: readonly string[],
+): Promise<JobId> {
+  if (others.length > 0)
+    throw new KilnError("usage", "`--job` is the job of one service.", { hint: "Name one service." });
+  const { service, jobs } = await requireStatus(client, await requireService(context.cwd, options, name));
   const newest = jobs
-    .filter(({ name }) => name === options.job)
+    .filter((run) => run.name === job)
     .sort((a, b) => (b.run ?? b.rollout) - (a.run ?? a.rollout))[0];
   if (newest !== undefined) return newest.id;
-  const names = [...new Set(jobs.map(({ name }) => name))];
-  throw new KilnError("server_unknown", `${service} has no kept run of a job ${options.job}.`, {
+  const names = [...new Set(jobs.map((run) => run.name))];
+  throw new KilnError("server_unknown", `${service} has no kept run of a job ${job}.`, {
     hint:
       names.length === 0 ? "No job of this service has run." : `Jobs with kept runs: ${names.join(", ")}.`,
   });
 }
 
-/** The servers of a service, and the job that runs. */
-function sourcesOf({ servers, jobs }: ServiceStatus): readonly (ServerId | JobId)[] {
-  const running = jobs.filter(({ state }) => state === "running");
-  return [...servers, ...running].map(({ id }) => id);
-}
+class LogsReader {
+  readonly #context: Context;
+  readonly #client: Client;
+  readonly #options: LogsOptions;
+  readonly #named: readonly Source[] | undefined;
+  readonly #how: { readonly since?: number; readonly grep?: string; readonly follow?: boolean };
 
-function readOptions(options: LogsOptions): { readonly tail?: number; readonly follow?: boolean } {
-  return {
-    ...(Number.isFinite(options.tail) ? { tail: options.tail } : {}),
-    ...(options.follow ? { follow: true } : {}),
-  };
-}
-
-/** The lines of one server are printed as it wrote them; with several servers each line names its server. */
-function printer(context: Context, options: LogsOptions, one: boolean): (line: ServerLine) => void {
-  const { output } = context;
-  return (line) => {
-    const time = options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";
-    const server = one ? "" : `${output.style.bold(line.server)} `;
-    output.foreign(line, `${time}${server}${line.text}`);
-  };
-}
-
-/** Every server's last lines, in the order of time. */
-async function readAll(
-  context: Context,
-  client: Client,
-  servers: readonly (ServerId | JobId)[],
-  options: LogsOptions,
-): Promise<readonly ServerLine[]> {
-  const read = async (server: ServerId | JobId) => {
-    const lines: ServerLine[] = [];
-    for await (const line of client.logs({ server, ...readOptions(options) }, { signal: context.signal }))
-      lines.push({ server, ...line });
-    return lines;
-  };
-  const all = await Promise.all(servers.map(read));
-  return all.flat().sort((a, b) => a.atMs - b.atMs);
-}
-
-/** Follows present and new servers until the service is gone or the signal fires. */
-async function followAll(
-  context: Context,
-  client: Client,
-  key: ServiceKey,
-  options: LogsOptions,
-  print: (line: ServerLine) => void,
-): Promise<void> {
-  const followed = new Set<ServerId | JobId>();
-  const follow = async (server: ServerId | JobId, tail: number) => {
-    const read = readOptions({ ...options, tail });
-    for await (const line of client.logs({ server, ...read }, { signal: context.signal }))
-      print({ server, ...line });
-  };
-  let tail = options.tail;
-  for (let status = await statusOf(client, key); status !== undefined; status = await statusOf(client, key)) {
-    for (const id of sourcesOf(status).filter((source) => !followed.has(source))) {
-      followed.add(id);
-      follow(id, tail).catch(() => followed.delete(id)); // not started yet, or just gone: the next look decides
-    }
-    tail = Number.POSITIVE_INFINITY; // of new servers, everything
-    await context.clock.sleep(lookAgainMs, context.signal);
+  constructor(context: Context, client: Client, options: LogsOptions, named: readonly Source[] | undefined) {
+    const { since, grep, follow } = options;
+    this.#context = context;
+    this.#client = client;
+    this.#options = options;
+    this.#named = named;
+    this.#how = {
+      ...(since === undefined ? {} : { since: since(context.clock.now()) }),
+      ...(grep === undefined ? {} : { grep }),
+      ...(follow ? { follow } : {}),
+    };
   }
+
+  /** What is there, in the order of time. */
+  async read(): Promise<ExitCode> {
+    const sources = await this.#sources();
+    const lines: ServerLine[] = [];
+    const read = sources.map(async (source) => {
+      for await (const line of this.#lines(source, this.#tail)) lines.push(line);
+    });
+    const results = await Promise.allSettled(read);
+    for (const line of lines.sort((a, b) => a.atMs - b.atMs)) this.#print(line);
+    return results.reduce<ExitCode>((code, result, i) => {
+      const failed = result.status === "rejected" ? this.#failed(sources[i], result.reason) : 0;
+      return failed === 0 ? code : failed;
+    }, 0);
+  }
+
+  /** Lines as they come, until nothing more can come or the signal fires. Of `--all`, new services too. */
+  async follow(): Promise<ExitCode> {
+    const { clock, signal } = this.#context;
+    const reading = new Map<string, Promise<void>>();
+    let code: ExitCode = 0;
+    let tail = this.#tail;
+    const begin = async (source: Source) => {
+      try {
+        for await (const line of this.#lines(source, tail)) this.#print(line);
+        reading.delete(nameOf(source)); // removed; it may come again
+      } catch (error) {
+        if (!signal.aborted) code = this.#failed(source, error);
+      }
+    };
+    do {
+      for (const source of await this.#sources()) {
+        const name = nameOf(source);
+        if (!reading.has(name)) reading.set(name, begin(source));
+      }
+      tail = undefined; // of new ones, everything
+      if (this.#named !== undefined) await Promise.all(reading.values());
+      else await clock.sleep(lookAgainMs, signal);
+    } while (this.#named === undefined && !signal.aborted);
+    return code;
+  }
+
+  get #tail(): number | undefined {
+    const { tail, since, grep } = this.#options;
+    const wanted = tail ?? (since === undefined && grep === undefined ? usualTail : undefined);
+    return Number.isFinite(wanted) ? wanted : undefined;
+  }
+
+  async #sources(): Promise<readonly Source[]> {
+    return this.#named ?? (await this.#client.services()).map(({ service }) => ({ service }));
+  }
+
+  async *#lines(source: Source, tail: number | undefined): AsyncGenerator<ServerLine> {
+    const how = { ...this.#how, ...(tail === undefined ? {} : { tail }) };
+    const { signal } = this.#context;
+    if ("service" in source) return yield* this.#client.serviceLogs({ ...source, ...how }, { signal });
+    for await (const line of this.#client.logs({ ...source, ...how }, { signal }))
+      yield { ...source, ...line };
+  }
+
+  /** The lines of one server are printed as it wrote them; with several servers each line names its server. */
+  #print(line: ServerLine): void {
+    const { output } = this.#context;
+    const isOne = this.#named?.length === 1 && this.#named.every((source) => "server" in source);
+    const time = this.#options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";
+    const server = isOne ? "" : `${output.style.bold(line.server)} `;
+    output.foreign(line, `${time}${server}${line.text}`);
+  }
+
+  /** One of several does not keep the others from being read; some targets keep no logs at all. */
+  #failed(source: Source | undefined, error: unknown): ExitCode {
+    if (this.#named?.length === 1 || source === undefined) throw error;
+    const { code, message } = toKilnError(error);
+    this.#context.output.note(`${nameOf(source)}: ${message}`);
+    return code === "platform_unusable" ? 0 : 1;
+  }
+}
+
+function nameOf(source: Source): string {
+  return "service" in source ? source.service : source.server;
 }
