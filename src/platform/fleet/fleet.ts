@@ -1,4 +1,3 @@
-import assert from "node:assert";
 import type { ImageDigest, ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
@@ -6,7 +5,6 @@ import type { Shares } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { previewFrontend } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { takingTurns } from "../../lib/limiter.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { Timetable } from "../../lib/time/timetable.ts";
@@ -20,14 +18,15 @@ import type { Readiness } from "../contract/readiness.ts";
 import type { LogReader, TrafficStats } from "../contract/reading.ts";
 import type { Volumes } from "../contract/volumes.ts";
 import { Background } from "./background.ts";
+import { Groups } from "./groups.ts";
 import type { Prober } from "./health/prober.ts";
 import { sharedFailures } from "./health/shared-failure.ts";
 import type { Host } from "./host.ts";
 import { Inventory } from "./inventory.ts";
 import { Jobs } from "./jobs.ts";
 import { observation } from "./look.ts";
-import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
-import { type GroupAction, reconcileGroup } from "./reconcile.ts";
+import { Looks } from "./looks.ts";
+import { type Group, isRunning, Memory } from "./memory.ts";
 import { parseReproductionId } from "./server-id.ts";
 import { Servers } from "./servers.ts";
 import { Terminations } from "./terminations.ts";
@@ -53,7 +52,7 @@ export type Fleet = Platform & Required<Pick<Platform, "preview" | "quarantine">
 const doubtPauseMs = 1000;
 /** Servers without a health check of their own are looked after this often, in addition to the host's own reports. */
 const aliveMs = 5000;
-const listTimeoutMs = 10_000;
+const stopRouterMs = 10_000;
 
 /** Nothing happens before the first call: it reads what a former controller left, and continues from there. */
 export function createFleet(options: FleetOptions): Fleet {
@@ -82,16 +81,10 @@ class HostFleet implements Fleet {
   readonly #background: Background;
   readonly #traffic: Traffic;
   readonly #terminations: Terminations;
-  readonly #servers: Servers;
   readonly #jobs: Jobs | undefined;
-  readonly #inventory: Inventory;
+  readonly #groups: Groups;
+  readonly #looks: Looks;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
-  #adoption: Promise<void> | undefined;
-  #hostWatch: Disposable | undefined;
-  #routerWatch: Disposable | undefined;
-  #doubtedMs = Number.NEGATIVE_INFINITY;
-  readonly #changed = new Set<Group>();
-  readonly #lookOnce: () => Promise<void>;
 
   constructor(options: FleetOptions) {
     const { host, router, clock, prober, log, parallelism = 4, requireStartable } = options;
@@ -112,40 +105,47 @@ class HostFleet implements Fleet {
       memory: this.#memory,
       traffic: this.#traffic,
       background: this.#background,
-      onChange: (group: Group) => this.#onChange(group),
+      onChange: (group: Group) => this.#groups.noteChange(group),
     };
     // Stopping a server is mostly waiting for its process to end.
-    this.#terminations = new Terminations({ ...shared, router, parallelism: parallelism * 4 });
-    this.#servers = new Servers({
+    const terminations = new Terminations({ ...shared, router, parallelism: parallelism * 4 });
+    const servers = new Servers({
       ...shared,
-      prober,
+      ...{ prober, terminations, parallelism },
       timetable: new Timetable(clock, this.#background.signal),
-      terminations: this.#terminations,
-      parallelism,
       requireStartable,
-      onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
+      onDoubt: ({ release }) =>
+        this.#looks.doubt(release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
     });
     const { runJob } = host;
-    if (runJob !== undefined) {
-      const onChange = (service: ServiceKey) => this.#tell(service);
-      const run: typeof runJob = async (job, call) => {
-        requireStartable?.(job.release.image);
-        return runJob(job, call);
+    const onChange = (service: ServiceKey) => this.#tell(service);
+    const jobs = runJob && new Jobs({ ...shared, runJob, requireStartable, onChange });
+    if (jobs !== undefined) {
+      this.jobs = {
+        run: this.#afterAdoption((order, call) => jobs.run(order, call)),
+        end: this.#afterAdoption((id, call) => jobs.end(id, call)),
+        forget: this.#afterAdoption((id, call) => jobs.forget(id, call)),
       };
-      this.#jobs = new Jobs({ ...shared, runJob: run, onChange });
-      this.jobs = this.#adopting(this.#jobs);
-      this.reproduce = this.#reproducing(this.#jobs);
+      this.reproduce = this.#afterAdoption((server, release) => jobs.reproduce(server, release));
     }
-    this.#inventory = new Inventory({
-      ...shared,
-      log,
-      servers: this.#servers,
-      terminations: this.#terminations,
-      jobs: this.#jobs,
+    this.#terminations = terminations;
+    this.#jobs = jobs;
+    this.#groups = new Groups({
+      ...{ ...shared, servers, terminations },
+      onSettled: (group) => this.#settled(group),
     });
-    this.#lookOnce = takingTurns(async () => {
-      await this.#look(this.#background.call(listTimeoutMs));
-    });
+    const inventory = new Inventory({ ...shared, log, servers, terminations, jobs });
+    this.#looks = new Looks({ ...shared, router, inventory, onRouterEnded: () => this.#tellOfAll() });
+  }
+
+  /** What a former controller left is known before the work begins. */
+  #afterAdoption<Args extends readonly unknown[], Result>(
+    work: (...args: Args) => Promise<Result>,
+  ): (...args: Args) => Promise<Result> {
+    return async (...args) => {
+      await this.#looks.adopted();
+      return work(...args);
+    };
   }
 
   async probe(call: Call): Promise<Readiness> {
@@ -160,8 +160,8 @@ class HostFleet implements Fleet {
   }
 
   async observe(call: Call): Promise<Observation> {
-    await this.#adopted();
-    const routed = await this.#look(call);
+    await this.#looks.adopted();
+    const routed = await this.#looks.look(call);
     this.#memory.forgetOldFailures(this.#clock.elapsed());
     const seen = observation(this.#memory.groups.values(), routed, this.#traffic, this.#clock);
     return {
@@ -179,23 +179,19 @@ class HostFleet implements Fleet {
   }
 
   async resize(spec: GroupSpec, size: number, _call: Call): Promise<void> {
-    assert(Number.isInteger(size) && size >= 0, "a group's size is a whole number");
-    await this.#adopted();
-    const { release } = spec;
-    const group = this.#memory.group(release.service, release.number);
-    group.wanted = { ...spec, size };
-    this.#makeWhole(group);
+    await this.#looks.adopted();
+    this.#groups.resize(spec, size);
   }
 
   async route(service: ServiceKey, shares: Shares, releases: readonly Release[], _call: Call): Promise<void> {
-    await this.#adopted();
+    await this.#looks.adopted();
     for (const { release } of shares) this.#memory.group(service, release);
     await this.#traffic.set(service, shares, releases);
     if (shares.length === 0 && this.#memory.isEmpty) this.#stopRouter();
   }
 
   async preview(service: ServiceKey, release: Release | undefined, _call: Call): Promise<void> {
-    await this.#adopted();
+    await this.#looks.adopted();
     await this.#traffic.show(service, release);
   }
 
@@ -205,7 +201,7 @@ class HostFleet implements Fleet {
   }
 
   async #keepAway(server: ServerId): Promise<void> {
-    await this.#adopted();
+    await this.#looks.adopted();
     const member = this.#memory.find(server);
     if (member === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
     await this.#terminations.quarantine(member);
@@ -222,13 +218,13 @@ class HostFleet implements Fleet {
   }
 
   async retire(server: ServerId, _call: Call): Promise<void> {
-    await this.#adopted();
+    await this.#looks.adopted();
     const member = this.#memory.find(server);
     if (member !== undefined && isRunning(member)) this.#terminations.leave(member);
   }
 
   async destroy(server: ServerId, call: Call): Promise<void> {
-    await this.#adopted();
+    await this.#looks.adopted();
     const member = this.#memory.find(server);
     if (this.#jobs && parseReproductionId(server)) await this.#jobs.forget(server, call);
     else if (member === undefined) await this.#host.destroy(server, call);
@@ -255,8 +251,7 @@ class HostFleet implements Fleet {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#hostWatch?.[Symbol.dispose]();
-    this.#routerWatch?.[Symbol.dispose]();
+    this.#looks[Symbol.dispose]();
     this.#watchers.clear();
     await this.#background[Symbol.asyncDispose]();
   }
@@ -276,64 +271,13 @@ class HostFleet implements Fleet {
     }
   }
 
-  /** What is there is known before anything is done about it. */
-  #adopted(): Promise<void> {
-    this.#background.signal.throwIfAborted();
-    this.#adoption ??= this.#adopt().catch((error: unknown) => {
-      this.#adoption = undefined;
-      throw error;
-    });
-    return this.#adoption;
-  }
-
-  async #adopt(): Promise<void> {
-    this.#hostWatch ??= this.#host.watch(() => this.#lookInBackground());
-    this.#routerWatch ??= this.#router.watch?.(() => this.#tellOfAll());
-    await this.#look(this.#background.call(listTimeoutMs));
-  }
-
-  /** Reads host and router and takes in the difference. Resolves to what the router has. */
-  async #look(call: Call): Promise<readonly RoutedService[]> {
-    const version = this.#memory.beginLook();
-    try {
-      const mark = this.#traffic.quietMark();
-      const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
-      this.#inventory.learn(listed, routed, version);
-      const quiet = mark !== undefined && mark === this.#traffic.quietMark();
-      this.#traffic.learn(routed, quiet);
-      return routed;
-    } finally {
-      this.#memory.endLook(version);
-    }
-  }
-
   /** The watcher starts a router that has ended again. */
   #tellOfAll(): void {
     const services = new Set([...this.#memory.groups.values()].map(({ service }) => service));
     for (const service of services) this.#tell(service);
   }
 
-  #lookInBackground(): void {
-    void this.#background.run("Looking after ended servers", this.#lookOnce);
-  }
-
-  /** A process may have ended unseen: the host is asked, but not for each doubt of each server. */
-  #doubt(pauseMs: number): void {
-    if (this.#clock.elapsed() - this.#doubtedMs < pauseMs) return;
-    this.#doubtedMs = this.#clock.elapsed();
-    this.#lookInBackground();
-  }
-
-  /** Many servers change at once; their group is looked at when all that happens now has happened. */
-  #onChange(group: Group): void {
-    if (!this.#changed.has(group)) queueMicrotask(() => this.#settle(group));
-    this.#changed.add(group);
-  }
-
-  #settle(group: Group): void {
-    this.#changed.delete(group);
-    if (this.#background.signal.aborted) return;
-    this.#makeWhole(group);
+  #settled(group: Group): void {
     if (this.#memory.isEmpty) this.#stopRouter();
     this.#tell(group.service);
   }
@@ -343,64 +287,12 @@ class HostFleet implements Fleet {
     for (const changed of this.#watchers) changed(service);
   }
 
-  #adopting(jobs: Jobs): JobRunner {
-    const after =
-      <Args extends readonly unknown[]>(work: (...args: Args) => Promise<void>) =>
-      async (...args: Args) => {
-        await this.#adopted();
-        await work(...args);
-      };
-    return {
-      run: after((order, call) => jobs.run(order, call)),
-      end: after((id, call) => jobs.end(id, call)),
-      forget: after((id, call) => jobs.forget(id, call)),
-    };
-  }
-
-  #reproducing(jobs: Jobs): NonNullable<Platform["reproduce"]> {
-    return async (server, release) => {
-      await this.#adopted();
-      return jobs.reproduce(server, release);
-    };
-  }
-
   /**
    * No server is left: unless a service still has a way in, the router is not needed any more. Once begun this is
    * finished, also when the controller is asked to end meanwhile: no controller would look after that router again.
    */
   #stopRouter(): void {
-    const signal = AbortSignal.timeout(listTimeoutMs);
+    const signal = AbortSignal.timeout(stopRouterMs);
     void this.#background.run("Stopping the router", () => this.#router.stopIdle({ signal }));
-  }
-
-  #makeWhole(group: Group): void {
-    const { actions, wakeAtMs } = reconcileGroup(viewOf(group), this.#clock.elapsed());
-    for (const action of actions) this.#act(group, action);
-    this.#wake(group, wakeAtMs);
-  }
-
-  #act(group: Group, action: GroupAction): void {
-    if (action.kind === "create") {
-      assert(group.wanted, "only a wanted group gets servers");
-      this.#servers.create(group, group.wanted.release, action.slot, action.attempt);
-      return;
-    }
-    const member = group.members.get(action.id);
-    assert(member, "an action is about a server of the group");
-    if (action.kind === "leave") this.#terminations.leave(member);
-    else this.#terminations.discard(member);
-  }
-
-  #wake(group: Group, atMs: number | undefined): void {
-    group.timer?.abort();
-    group.timer = undefined;
-    if (atMs === undefined) return;
-    const timer = new AbortController();
-    group.timer = timer;
-    const signal = AbortSignal.any([timer.signal, this.#background.signal]);
-    void this.#background.run(`Waiting to replace a server of ${group.service}`, async () => {
-      await this.#clock.sleep(atMs - this.#clock.elapsed(), signal).catch(() => {});
-      if (!signal.aborted) this.#makeWhole(group);
-    });
   }
 }

@@ -1,4 +1,4 @@
-import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { ImageDigest, JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
@@ -22,6 +22,7 @@ export interface JobsOptions {
   readonly runJob: NonNullable<Host["runJob"]>;
   readonly memory: Memory;
   readonly background: Background;
+  readonly requireStartable: ((image: ImageDigest) => void) | undefined;
   readonly onChange: (service: ServiceKey) => void;
 }
 
@@ -83,7 +84,10 @@ export class Jobs implements JobRunner {
   async run({ release, rollout, run, job }: JobOrder, _call: Call): Promise<void> {
     const { service, number } = release;
     const id = jobId({ service, release: number, rollout, run, name: job.name });
-    this.#begin(id, service, (call) => this.#o.runJob({ id, release, command: job.command }, call));
+    this.#begin(id, service, async (call) => {
+      this.#o.requireStartable?.(release.image);
+      return this.#o.runJob({ id, release, command: job.command }, call);
+    });
   }
 
   async reproduce(server: ServerId, release: Release): Promise<ReproductionId> {
