@@ -1,8 +1,10 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { KilnError } from "../../lib/errors.ts";
-import { fileNameBytes, fileNameText } from "../../lib/files/file-names.ts";
+import { fileNameBytes } from "../../lib/files/file-names.ts";
 import type { Pace } from "../../lib/time/pace.ts";
 import type { TarEntry, TarTree } from "./entry.ts";
+import { mtimeOf, nameOf, numberOf, parseRecords, xattrsOf } from "./pax-records.ts";
+import { deviceNumber, headerPath, invalidArchive, numberAt, textOf } from "./tar-header.ts";
 
 /** A tar archive: `length` bytes of the file `path` from `offset`. */
 export interface TarFile {
@@ -76,14 +78,14 @@ async function readEntries(archive: Archive, pace: Pace): Promise<TarTree> {
     if (header === undefined) return tree;
     const size = sizeOf(header, pending);
     const start = at + block;
-    if (start + size > archive.file.length) throw invalid("it is cut short");
+    if (start + size > archive.file.length) throw invalidArchive("it is cut short");
     if (isExtended(header.typeflag)) {
       apply(header.typeflag, readBytes(archive, start, size), pending, global);
     } else {
       const place = { path: archive.file.path, offset: archive.file.offset + start, size };
       const entry = toEntry(header, pending, place);
       kept += entry === undefined ? 0 : keptBytes(entry);
-      if (kept > maxKept) throw invalid(`its names and attributes take more than ${maxKept} bytes`);
+      if (kept > maxKept) throw invalidArchive(`its names and attributes take more than ${maxKept} bytes`);
       add(tree, entry);
       pending = nothingPending(global);
     }
@@ -97,7 +99,7 @@ function add(tree: Map<string, TarEntry>, entry: TarEntry | undefined): void {
   if (entry === undefined) return;
   tree.delete(entry.path);
   tree.set(entry.path, entry);
-  if (tree.size > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
+  if (tree.size > maxEntries) throw invalidArchive(`it has more than ${maxEntries} entries`);
 }
 
 function keptBytes({ path, link = "", xattrs = {} }: TarEntry): number {
@@ -119,13 +121,13 @@ interface Header {
 /** The header at `at`; undefined at the end, which is a block of zeros, or none: `umoci insert` leaves out the last padding. */
 function readHeader(archive: Archive, at: number): Header | undefined {
   if (at >= archive.file.length && at > 0) return undefined;
-  if (at + block > archive.file.length) throw invalid("it is cut short");
+  if (at + block > archive.file.length) throw invalidArchive("it is cut short");
   const bytes = Buffer.alloc(block);
   readInto(archive, bytes, at);
   if (bytes.every((byte) => byte === 0)) return undefined;
   let sum = 0;
   for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 0x20 : (bytes[i] ?? 0);
-  if (sum !== numberAt(bytes, 148, 8)) throw invalid("a header is damaged");
+  if (sum !== numberAt(bytes, 148, 8)) throw invalidArchive("a header is damaged");
   return { bytes, typeflag: bytes.toString("latin1", 156, 157) };
 }
 
@@ -138,7 +140,7 @@ function sizeOf({ bytes, typeflag }: Header, { records }: Pending): number {
   const size = numberAt(bytes, 124, 12);
   if (isExtended(typeflag)) {
     if (size > maxExtended)
-      throw invalid(`it has more than ${maxExtended} bytes of extended headers at once`);
+      throw invalidArchive(`it has more than ${maxExtended} bytes of extended headers at once`);
     return size;
   }
   return entryTypes[typeflag] === "file" ? numberOf(records, "size", size) : 0;
@@ -150,7 +152,8 @@ function apply(typeflag: Extended, data: Buffer, pending: Pending, global: Map<s
   else {
     parseRecords(data, pending.records);
     if (typeflag === "g") parseRecords(data, global);
-    if (global.size > maxGlobalRecords) throw invalid(`it has more than ${maxGlobalRecords} global records`);
+    if (global.size > maxGlobalRecords)
+      throw invalidArchive(`it has more than ${maxGlobalRecords} global records`);
   }
 }
 
@@ -162,31 +165,7 @@ function readBytes(archive: Archive, at: number, length: number): Buffer {
 
 function readInto({ file, handle }: Archive, bytes: Buffer, at: number): void {
   if (readSync(handle, bytes, 0, bytes.length, file.offset + at) !== bytes.length)
-    throw invalid("it is cut short");
-}
-
-/** Octal digits, or, with the first bit set, GNU's big-endian binary. */
-function numberAt(bytes: Buffer, offset: number, width: number): number {
-  const field = bytes.subarray(offset, offset + width);
-  if ((field[0] ?? 0) >= 0x80) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, (field[0] ?? 0) & 0x3f);
-    if (!Number.isSafeInteger(value) || field[0] === 0xff) throw invalid("a number in it is too large");
-    return value;
-  }
-  const digits = textOf(field).trim();
-  if (!/^[0-7]*$/.test(digits)) throw invalid("a header is malformed");
-  return Number.parseInt(digits || "0", 8);
-}
-
-function textOf(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return fileNameText(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-function headerPath(bytes: Buffer): string {
-  const name = textOf(bytes.subarray(0, 100));
-  const prefix = bytes.toString("latin1", 257, 263) === "ustar\0" ? textOf(bytes.subarray(345, 500)) : "";
-  return prefix === "" ? name : `${prefix}/${name}`;
+    throw invalidArchive("it is cut short");
 }
 
 function toEntry(
@@ -199,9 +178,9 @@ function toEntry(
   // Old archives mark a folder by a slash at the end of a file's name.
   const type = entryTypes[typeflag] === "file" && name.endsWith("/") ? "folder" : entryTypes[typeflag];
   if (type === undefined)
-    throw invalid(`"${path}" is of a kind that an image cannot have (${JSON.stringify(typeflag)})`);
+    throw invalidArchive(`"${path}" is of a kind that an image cannot have (${JSON.stringify(typeflag)})`);
   if ([...records.keys()].some((key) => key.startsWith("GNU.sparse.")))
-    throw invalid(`"${path}" is a sparse file`);
+    throw invalidArchive(`"${path}" is a sparse file`);
   if (path === "") return undefined;
   const link = nameOf(records, "linkpath") ?? longLink ?? textOf(bytes.subarray(157, 257));
   const xattrs = xattrsOf(records);
@@ -224,36 +203,9 @@ function toEntry(
   };
 }
 
-/** Linux has 12 bits for the one and 20 for the other: makedev(3). */
-function deviceNumber(bytes: Buffer, offset: number): number {
-  const value = numberAt(bytes, offset, 8);
-  if (value >= 2 ** 20) throw invalid("a device's number in it is too large");
-  return value;
-}
-
-function nameOf(records: ReadonlyMap<string, Buffer>, key: string): string | undefined {
-  const bytes = records.get(key);
-  return bytes === undefined ? undefined : fileNameText(bytes);
-}
-
-/** Whole seconds; times before 1970 count as 1970. */
-function mtimeOf(bytes: Buffer, records: ReadonlyMap<string, Buffer>): number {
-  const text = records.get("mtime")?.toString();
-  if (text === undefined) return (bytes[136] ?? 0) === 0xff ? 0 : numberAt(bytes, 136, 12);
-  if (!/^-?\d{1,15}(\.\d*)?$/.test(text)) throw invalid("it has a bad mtime");
-  return Math.max(0, Math.floor(Number(text)));
-}
-
-function numberOf(records: ReadonlyMap<string, Buffer>, key: string, fallback: number): number {
-  const text = records.get(key)?.toString();
-  if (text === undefined) return fallback;
-  if (!/^\d{1,15}$/.test(text)) throw invalid(`it has a bad ${key}`);
-  return Number(text);
-}
-
 function symlinkTarget(path: string, target: string | null | undefined): string {
   if (!target || target.length > maxPath || target.includes("\0"))
-    throw invalid(`the symlink "${path}" has no valid target`);
+    throw invalidArchive(`the symlink "${path}" has no valid target`);
   return target;
 }
 
@@ -261,36 +213,13 @@ function symlinkTarget(path: string, target: string | null | undefined): string 
 function normalizePath(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..") || name.includes("\0") || fileNameBytes(name).length > maxPath) {
-    throw invalid(`the path "${name.slice(0, 200)}" leads out of the image or is malformed`);
+    throw invalidArchive(`the path "${name.slice(0, 200)}" leads out of the image or is malformed`);
   }
   if (parts.some((part) => fileNameBytes(part).length > 255))
-    throw invalid(`"${name.slice(0, 200)}" has a part of over 255 bytes`);
+    throw invalidArchive(`"${name.slice(0, 200)}" has a part of over 255 bytes`);
   if (parts.some((part) => /^\.wh\.{1,3}$/.test(part)))
-    throw invalid(`"${name.slice(0, 200)}" removes a file without a name`);
+    throw invalidArchive(`"${name.slice(0, 200)}" removes a file without a name`);
   return parts.join("/");
-}
-
-const xattrPrefix = "SCHILY.xattr.";
-
-function xattrsOf(records: ReadonlyMap<string, Buffer>): TarEntry["xattrs"] {
-  const found = [...records].filter(([key]) => key.startsWith(xattrPrefix));
-  if (found.length === 0) return undefined;
-  return Object.fromEntries(found.map(([key, value]) => [key.slice(xattrPrefix.length), Buffer.from(value)]));
-}
-
-/** `<length> <key>=<value>\n`, one after the other (POSIX.1-2017, pax, "pax Extended Header"). */
-function parseRecords(bytes: Buffer, records: Map<string, Buffer>): void {
-  for (let at = 0; at < bytes.length; ) {
-    const space = bytes.indexOf(0x20, at);
-    const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
-    const length = /^\d{1,9}$/.test(digits) ? Number(digits) : 0;
-    const equals = bytes.indexOf(0x3d, space);
-    const end = at + length;
-    if (length === 0 || equals < 0 || space < at || equals >= end || end > bytes.length)
-      throw invalid("an extended header is malformed");
-    records.set(bytes.toString("utf8", space + 1, equals), bytes.subarray(equals + 1, end - 1));
-    at = end;
-  }
 }
 
 /** Which archive it is: a layer of an image, a package, an image itself. */
@@ -299,12 +228,5 @@ function named({ path }: TarFile, error: unknown): unknown {
   return new KilnError("image_invalid", `${path}: ${error.message}`, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,
-  });
-}
-
-function invalid(what: string, cause?: unknown): KilnError {
-  return new KilnError("image_invalid", `An archive cannot be read: ${what}.`, {
-    hint: "Create the image again with a current tool, for example `skopeo copy`.",
-    cause,
   });
 }
