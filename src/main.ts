@@ -160,6 +160,7 @@ async function run(state: StateFolder): Promise<void> {
   };
   const access = createAccess({
     ...{ store, clock, log, folder: state.access, operations: known },
+    look: sources.look,
     createApi: async (parts) => {
       const { createApi } = await import("./api/routes/routes.ts");
       return createApi(operations, log, { ...others, ...parts });

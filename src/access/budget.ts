@@ -35,6 +35,13 @@ export class Budget {
     return true;
   }
 
+  /** Whether the next one would not be within the limit. */
+  isSpent(key: string): boolean {
+    const known = this.#windows.get(key);
+    if (known === undefined || this.#clock.elapsed() - known.sinceMs >= this.#windowMs) return false;
+    return known.used >= this.#limit;
+  }
+
   #forgetOldest(): void {
     for (const [key] of this.#windows) {
       this.#windows.delete(key);

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** `usr` and `ci` are tokens; `inv` becomes a token once. */
-export type CredentialKind = "usr" | "ci" | "inv";
+/** `usr` and `ci` are tokens; `inv` becomes a token once; with `psh` a forge signs what it says about pushes. */
+export type CredentialKind = "usr" | "ci" | "inv" | "psh";
 
 /** A secret that was just made: the text is shown once, the rest is kept. */
 export interface NewCredential {
@@ -20,7 +20,7 @@ export interface ParsedCredential {
 }
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const form = /^kiln_(usr|ci|inv)_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/;
+const form = /^kiln_(usr|ci|inv|psh)_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/;
 
 /**
  * `kiln_usr_<id, 8>_<secret, 43><check, 6>`: 256 random bits in base 62, and a CRC-32 of what is before it, so that scanners find leaked ones

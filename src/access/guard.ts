@@ -84,7 +84,7 @@ export class RemoteGuard implements Guard {
     const [, text = ""] = /^Bearer ([\x21-\x7e]{1,200})$/i.exec(request.headers.authorization ?? "") ?? [];
     const { store, clock } = this.#parts;
     const parsed = parseCredential(text);
-    const token = parsed === undefined || parsed.kind === "inv" ? undefined : store.access.token(parsed.id);
+    const token = parsed === undefined ? undefined : store.access.token(parsed.id);
     if (parsed === undefined || token === undefined || !isSameDigest(token.digest, parsed.digest)) {
       throw this.#refuse(
         address,

@@ -32,6 +32,7 @@ async function aRemote(overrides: Partial<Operations> = {}) {
   const fake = fakeOperations(overrides);
   const access = createAccess({
     ...{ store, clock, log: silentLog, folder, operations: fake.operations },
+    look: (service) => [service],
     createApi: async (parts) => createApi({ ...fake.operations, ...access.operations }, silentLog, parts),
   });
   const { operations } = access;

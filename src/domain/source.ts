@@ -75,6 +75,17 @@ export interface SourceFailure {
   readonly nextTryAtMs?: number | undefined;
 }
 
+/** By which a forge reports pushes to the repository that a service follows. */
+export interface SourceWebhook {
+  /** Names it in its URL. */
+  readonly id: string;
+  readonly service: ServiceKey;
+  readonly addedAtMs: number;
+  readonly addedBy: string;
+  /** When the last message came that proved to be the forge's. */
+  readonly usedAtMs: number | undefined;
+}
+
 const firstPauseMs = 5_000;
 /** What someone else has to do, such as an approval, is noticed after this time at the latest. */
 const longestPauseMs = 900_000;

@@ -14,6 +14,7 @@ import { type ServerStore, serverStore } from "./services/server-store.ts";
 import { type ServiceStore, serviceStore } from "./services/service-store.ts";
 import { type SessionStore, sessionStore } from "./sessions.ts";
 import { openSources, type SourceStore } from "./sources/sources.ts";
+import { openSourceWebhooks, type SourceWebhookStore } from "./sources/webhooks.ts";
 import { openDatabase } from "./sqlite/migrations.ts";
 import { type MomentStore, momentStore } from "./sqlite/moments.ts";
 import { type TaintStore, taintStore } from "./taints.ts";
@@ -48,6 +49,7 @@ export interface Store
   readonly webhooks: WebhookStore;
   /** Repositories that services follow. */
   readonly sources: SourceStore;
+  readonly sourceWebhooks: SourceWebhookStore;
   /**
    * What `work` returns after changing the store it is given; then all its changes are taken back, and no listener hears of
    * their events. Throws what `work` throws.
@@ -85,6 +87,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     policies: openPolicies(bench),
     webhooks: openWebhooks(bench, keyFileBeside(path)),
     sources: openSources(bench),
+    sourceWebhooks: openSourceWebhooks(bench, keyFileBeside(path)),
     rehearse: (work) => db.rehearsal(() => work(store)),
     secrets: openSecrets(bench, keyFileBeside(path)),
     access: openAccess(bench),

@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exec } from "../../src/lib/process/exec.ts";
@@ -49,6 +53,18 @@ async function ended(server: ChildProcess): Promise<void> {
   await end;
 }
 
+/** Sends what a forge sends after a push; returns the status of the answer. */
+async function report(url: string, secret: string): Promise<number | undefined> {
+  const body = '{"ref":"refs/heads/main"}';
+  const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+  const headers = { "content-type": "application/json", "x-hub-signature-256": signature };
+  const call = request(url, { method: "POST", headers, rejectUnauthorized: false, agent: false });
+  call.end(body);
+  const [answer] = (await once(call, "response")) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
+
 test.skipIf(why !== undefined)(
   "a service follows a git repository: commits are deployed, broken ones are shown, and a rollback is not undone",
   async () => {
@@ -60,13 +76,17 @@ test.skipIf(why !== undefined)(
     await using repository = await gitServer(kiln, shop.folder);
     await shop.setPage("edition 1");
     await repository.push("First edition");
-    await kiln.ok(["source", "add", "shop", "--git", repository.url]);
+    await kiln.ok(["source", "add", "shop", "--git", repository.url, "--interval", "1h"]);
     expect(await sync()).toMatchObject({ code: 0, stdout: expect.stringContaining("release 1") });
     await shows("edition 1");
 
     await shop.setPage("edition 2");
+    await kiln.ok(["controller", "listen", `127.0.0.1:${await freePort()}`]);
+    const added = await kiln.ok(["source", "webhook", "add", "shop", "--json"]);
+    const { url, secret } = JSON.parse(added.stdout) as { readonly url: string; readonly secret: string };
     const second = await repository.push("Second edition");
-    await kiln.ok(["source", "sync", "shop"]);
+    expect(await report(url, "another")).toBe(401);
+    expect(await report(url, secret)).toBe(202);
     await shows("edition 2");
     await kiln.ok(["wait", "shop"]);
     const log = (await kiln.ok(["audit", "--json"])).stdout;

@@ -15,6 +15,8 @@ export const server = z.string().min(1).max(200);
 
 export const givenReason = z.string().trim().min(1).max(1_000);
 
+export const hostPort = z.string().regex(/^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/i, "HOST:PORT");
+
 export const reason = givenReason.optional().describe("Why, for the event log.");
 
 export const expectedNow = z.strictObject({

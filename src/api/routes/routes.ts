@@ -58,6 +58,7 @@ export function createApi(operations: Operations, log: Logger, others: Others = 
     if (guard.serves(entry.needs)) addRoute(app, { entry, operation }, callers, streams);
   }
   if (others.exchange) addExchange(app, others.exchange, callers);
+  if (others.pushes) addPushes(app, others.pushes);
   if (others.metering) addMetering(app, others.metering, callers);
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
@@ -99,7 +100,11 @@ interface Others {
   /** Answers below `/v2/`, where images are exchanged in a protocol of their own. */
   readonly exchange?: Exchange;
   readonly metering?: Metering;
+  /** Takes what forges say about pushes; it finds out itself who asks. */
+  readonly pushes?: ReceivePush;
 }
+
+type ReceivePush = (request: IncomingMessage, id: string) => Promise<object>;
 
 /** Answers everything below `/v2/` itself; `actor` finds out who asks. */
 type Exchange = (
@@ -124,6 +129,17 @@ function addExchange(app: FastifyInstance, exchange: Exchange, callers: Callers)
         await exchange(request.raw, reply.raw, () => caller.actor());
       },
     });
+  });
+}
+
+/** Bodies are read as they come, by the receiver, and only of a message that may be a forge's. */
+function addPushes(app: FastifyInstance, receive: ReceivePush): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _body, done) => done(null));
+    scope.post<{ Params: { id: string } }>("/v1/pushes/:id", async (request, reply) =>
+      reply.code(202).send(await receive(request.raw, request.params.id)),
+    );
   });
 }
 
@@ -198,7 +214,7 @@ function answerError(log: Logger, thrown: unknown, request: FastifyRequest, repl
   const error = toKilnError(fromFastify(thrown, request.routeOptions.bodyLimit));
   if (error.code === "internal") log.error({ err: error, url: request.url }, "a request failed unexpectedly");
   // what such a client still sends is not read
-  if (error.httpStatus === 401 || error.httpStatus === 429) reply.header("connection", "close");
+  if ([401, 413, 429].includes(error.httpStatus)) reply.header("connection", "close");
   reply.code(error.httpStatus).send(errorToJson(error));
 }
 

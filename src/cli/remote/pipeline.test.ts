@@ -21,6 +21,7 @@ async function aController(issuerUrl: string) {
   const fake = fakeOperations();
   const access = createAccess({
     ...{ store, clock, log: silentLog, folder, operations: fake.operations },
+    look: () => [],
     createApi: async (parts) => createApi({ ...fake.operations, ...access.operations }, silentLog, parts),
   });
   const { operations } = access;

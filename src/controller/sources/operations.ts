@@ -22,6 +22,8 @@ interface Parts extends FollowerParts {
 /** Starts to follow the repositories of services, and answers what is asked about them. */
 export function startSources(parts: Parts): {
   readonly operations: SourceOperations;
+  /** Looks at the repository of this service, and of others that follow the same one; returns all of them. */
+  look(service: ServiceKey): readonly ServiceKey[];
   close(): Promise<void>;
 } {
   const { store, folder } = parts;
@@ -46,6 +48,13 @@ export function startSources(parts: Parts): {
     statusOf(store, source, followers.get(source.service)?.isLooking ?? false);
   for (const { service } of sources.all()) follow(service);
   return {
+    look: (service) => {
+      const all = sources.all();
+      const pushed = all.find((source) => source.service === service);
+      const concerned = all.filter(({ url }) => url === pushed?.url).map((source) => source.service);
+      for (const one of concerned) followers.get(one)?.look();
+      return concerned;
+    },
     close: async () => {
       isClosed = true;
       await Promise.all([...followers.values()].map((follower) => follower.end()));
@@ -86,6 +95,7 @@ function statusOf(store: Store, { allowedSigners, ...source }: GitSource, lookin
     ...source,
     looking,
     signed: allowedSigners !== undefined,
+    webhook: store.sourceWebhooks.of(source.service),
     credentials: source.credentials,
     knownHosts: source.knownHosts,
     head: head && { ...head, signer: head.signer },

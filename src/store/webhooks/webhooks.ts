@@ -5,13 +5,11 @@ import { type Webhook, webhookFormats } from "../../domain/webhook.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { selectLast } from "../events/events.ts";
+import { overlappingSecrets, secretsAt, withNewest } from "../secrets/overlap.ts";
 import { seal, unseal } from "../secrets/sealing.ts";
 import { ensureKey, readKey } from "../secrets/secret-key.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
-
-/** How long the secret before the present one still signs. */
-const overlapMs = 24 * 3_600_000;
 
 /** Where to send, and what to sign with; at rest it is sealed like a secret. */
 export interface WebhookAccess {
@@ -71,10 +69,7 @@ const readFailing = jsonColumn(
   "webhooks.failing",
   z.object({ sinceMs: z.number(), attempts: z.number(), reason: z.string() }),
 );
-const sealedAccess = z.object({
-  url: z.string(),
-  secrets: z.array(z.object({ secret: z.string(), untilMs: z.number().optional() })),
-});
+const sealedAccess = z.object({ url: z.string(), secrets: overlappingSecrets });
 type SealedAccess = z.infer<typeof sealedAccess>;
 
 export function openWebhooks(bench: Workbench, keyPath: string): WebhookStore {
@@ -88,9 +83,7 @@ export function openWebhooks(bench: Workbench, keyPath: string): WebhookStore {
     replay: (name, from, by) => db.transaction(() => replay(bench, name, from, by)),
     open: (name) => {
       const { url, secrets } = openAccess(bench, keyPath, name);
-      const now = clock.now();
-      const valid = secrets.filter(({ untilMs }) => untilMs === undefined || untilMs > now);
-      return { url, secrets: valid.map(({ secret }) => secret) };
+      return { url, secrets: secretsAt(secrets, clock.now()) };
     },
     advance: (name, cursor, deliveredAtMs) =>
       db.transaction(() => {
@@ -154,10 +147,9 @@ function remove(bench: Workbench, name: string, by: Asker): void {
 function rotate(bench: Workbench, keyPath: string, name: string, by: Asker): string {
   const { db, log, clock } = bench;
   const access = openAccess(bench, keyPath, name);
-  const [present] = access.secrets;
   const secret = newSecret();
-  const before = present === undefined ? [] : [{ ...present, untilMs: clock.now() + overlapMs }];
-  const { nonce, sealed } = sealAccess(keyPath, name, { ...access, secrets: [{ secret }, ...before] });
+  const secrets = withNewest(access.secrets, secret, clock.now());
+  const { nonce, sealed } = sealAccess(keyPath, name, { ...access, secrets });
   db.run("UPDATE webhooks SET nonce = ?, sealed = ? WHERE name = ?", nonce, sealed, name);
   log.append({
     service: undefined,

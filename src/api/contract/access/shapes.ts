@@ -2,9 +2,7 @@ import { z } from "zod";
 import { longestTokenMs } from "../../../domain/access/identity.ts";
 import { accessToken, claims, grants, identityName, invite, issuer } from "../../../domain/schema/access.ts";
 import { atMs, maybe } from "../../../domain/schema/values.ts";
-
-const givenReason = z.string().trim().min(1).max(1_000);
-const reason = givenReason.optional().describe("Why, for the event log.");
+import { givenReason, hostPort, reason } from "../common.ts";
 
 const Can = z.strictObject({
   operation: z.string().min(1).max(64).describe("A name of an operation, such as `deploy`."),
@@ -21,9 +19,7 @@ const MakeInvite = z.strictObject({
     .max(longestTokenMs)
     .optional()
     .describe("How long the token lasts. Absent: 90 days."),
-  address: z
-    .string()
-    .regex(/^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/i, "HOST:PORT")
+  address: hostPort
     .optional()
     .describe("How the guest reaches the controller. Absent: its first name or address."),
   reason,

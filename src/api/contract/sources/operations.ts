@@ -60,4 +60,31 @@ export const sourceTable = {
     summary: "Looks at the repository now.",
     asks: "SyncSource",
   },
+  /** Throws `source_unknown`, `webhook_taken`, and `usage` where the controller does not listen for the network. */
+  addSourceWebhook: {
+    method: "POST",
+    path: "/v1/sources/:service/webhook",
+    needs: "administer service",
+    summary:
+      "Makes a webhook by which the forge reports pushes, so that Kiln looks at the repository at once.",
+    asks: "AddSourceWebhook",
+    answers: "NewSourceWebhook",
+  },
+  /** Throws `source_unknown`, `webhook_unknown`. */
+  rotateSourceWebhook: {
+    method: "POST",
+    path: "/v1/sources/:service/webhook/rotate",
+    needs: "administer service",
+    summary: "Gives the webhook a new secret; for a day the one before counts too.",
+    asks: "NamedSource",
+    answers: "SourceWebhookSecret",
+  },
+  /** Throws `source_unknown`, `webhook_unknown`. */
+  removeSourceWebhook: {
+    method: "POST",
+    path: "/v1/sources/:service/webhook/remove",
+    needs: "administer service",
+    summary: "Removes the webhook: pushes are seen at the next look.",
+    asks: "NamedSource",
+  },
 } as const satisfies Readonly<Record<string, ContractEntry>>;

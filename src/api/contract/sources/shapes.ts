@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { rolloutPhase } from "../../../domain/schema/rollout.ts";
 import { amount, atMs, maybe, newServiceKey } from "../../../domain/schema/values.ts";
-
-const reason = z.string().trim().min(1).max(1_000).optional().describe("Why, for the event log.");
+import { hostPort, reason } from "../common.ts";
 
 const NamedSource = z.strictObject({ service: newServiceKey, reason });
 
@@ -61,14 +60,26 @@ const SyncSource = NamedSource.extend({
     .describe("Also a commit that was deployed before, and a branch that was rewritten."),
 });
 
+const AddSourceWebhook = NamedSource.extend({
+  address: hostPort
+    .optional()
+    .describe("How the forge reaches the controller. Absent: its first name or address."),
+});
+
 /** What operations of sources are asked with. */
-export const sourceAsks = { NamedSource, AddSource, SyncSource };
+export const sourceAsks = { NamedSource, AddSource, SyncSource, AddSourceWebhook };
 
 const Source = z.object({
   service: z.string(),
   ...{ url: z.string(), branch: z.string(), path: z.string(), intervalMs: amount },
   credentials: maybe(z.string()).describe("The path of the file."),
   knownHosts: maybe(z.string()),
+  webhook: maybe(
+    z.object({
+      ...{ id: z.string(), service: z.string(), addedAtMs: atMs, addedBy: z.string() },
+      usedAtMs: maybe(atMs).describe("When the forge reported a push last."),
+    }),
+  ).describe("By which the forge reports pushes."),
   signed: z.boolean().describe("Only commits of allowed signers are deployed."),
   ...{ addedAtMs: atMs, addedBy: z.string() },
   hold: maybe(z.object({ sinceMs: atMs, by: z.string(), because: z.string() })).describe(
@@ -99,4 +110,11 @@ const Source = z.object({
   looking: z.boolean().describe("A look is under way, or was asked for."),
 });
 
-export const sourceAnswers = { Source, Sources: z.array(Source) };
+const SourceWebhookSecret = z.object({
+  secret: z.string().describe("What the forge signs with. It is not shown again."),
+});
+
+export const sourceAnswers = {
+  ...{ Source, Sources: z.array(Source), SourceWebhookSecret },
+  NewSourceWebhook: SourceWebhookSecret.extend({ url: z.string().describe("For the forge.") }),
+};

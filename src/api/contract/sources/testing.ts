@@ -20,12 +20,16 @@ export const sourcesAsked: AskedOf<typeof sourceTable> = {
   holdSource: [{ service: "shop" }],
   resumeSource: [{ service: "shop" }],
   syncSource: [{ service: "shop" }, { service: "shop", force: true }],
+  addSourceWebhook: [{ service: "shop", address: "kiln.example.com:7443" }],
+  rotateSourceWebhook: [{ service: "shop" }],
+  removeSourceWebhook: [{ service: "shop", reason: "moved" }],
 };
 
 /** Full values. */
 const source: Answer<"source"> = {
   ...{ service: "shop.production", url: "https://git.example.com/acme/shop.git", branch: "main" },
   ...{ path: "deploy/shop", intervalMs: 60_000, credentials: "/etc/kiln/token", knownHosts: "/h" },
+  webhook: { id: "AbCdEfGh", service: "shop.production", addedAtMs: 1, addedBy: "ada", usedAtMs: 2 },
   ...{ signed: true, addedAtMs: 1, addedBy: "ada" },
   hold: { sinceMs: 4, by: "ada", because: "rolled it back" },
   head: { id: "c".repeat(40), author: "Ada <a@b.c>", subject: "Mend", committedAtMs: 2, signer: "a@b.c" },
@@ -51,4 +55,7 @@ export const sourcesAnswered: OperationsOf<typeof sourceTable> = {
   holdSource: async () => {},
   resumeSource: async () => {},
   syncSource: async () => {},
+  addSourceWebhook: async () => ({ url: "https://kiln.example.com:7443/v1/pushes/AbCdEfGh", secret: "s" }),
+  rotateSourceWebhook: async () => ({ secret: "s" }),
+  removeSourceWebhook: async () => {},
 };

@@ -59,9 +59,50 @@ export function addSourceCommands(program: Command, load: LoadCommand): void {
     .option("-e, --env <ENVIRONMENT>", whichEnvironment)
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./source.ts")).resume));
+  addWebhook(
+    group(source, "webhook", "let the forge report pushes, so that the controller looks at once"),
+    load,
+  );
   command(source, "rm", "no longer follow the repository; what serves stays", "kiln source rm shop")
     .argument("<SERVICE>", theService)
     .option("-e, --env <ENVIRONMENT>", whichEnvironment)
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./source.ts")).remove));
+}
+
+function addWebhook(webhook: Command, load: LoadCommand): void {
+  command(
+    webhook,
+    "add",
+    "make a webhook: a URL and a secret to enter at the forge",
+    "kiln source webhook add shop --env production",
+  )
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option(
+      "--address <HOST:PORT>",
+      "how the forge reaches this controller; default: its first name or address",
+    )
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./webhook.ts")).add));
+  command(
+    webhook,
+    "rotate",
+    "give the webhook another secret; for a day both count",
+    "kiln source webhook rotate shop",
+  )
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./webhook.ts")).rotate));
+  command(
+    webhook,
+    "rm",
+    "remove the webhook; pushes are seen at the next look",
+    "kiln source webhook rm shop",
+  )
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./webhook.ts")).remove));
 }

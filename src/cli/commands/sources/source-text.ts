@@ -42,6 +42,7 @@ export function sourceFacts(source: SourceStatus, nowMs: number, style: Style): 
     ...facts([
       ["repository", `${url}, branch ${branch}, folder ${path}`],
       ...(credentials === undefined ? [] : ([["credentials", credentials]] as const)),
+      ["webhook", webhookWords(source.webhook, nowMs)],
       ["signatures", signed ? "only commits of allowed signers" : "not asked for"],
       ...commits,
       ["next look", nextWords(source, nowMs, intervalMs)],
@@ -56,6 +57,12 @@ export function sourceFacts(source: SourceStatus, nowMs: number, style: Style): 
         ]),
     ...(failing === undefined ? [] : failureLines(failing, nowMs, style)),
   ];
+}
+
+function webhookWords(webhook: SourceStatus["webhook"], nowMs: number): string {
+  if (webhook === undefined) return "none";
+  if (webhook.usedAtMs === undefined) return "has reported nothing yet";
+  return `has reported a push ${formatAge(nowMs - webhook.usedAtMs)} ago`;
 }
 
 function commitWords(head: NonNullable<SourceStatus["head"]>, age: string): string {

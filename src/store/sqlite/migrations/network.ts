@@ -137,4 +137,16 @@ export const network: readonly string[] = [
   ) WHERE started_at_ms IS NOT NULL;
   ALTER TABLE moves DROP COLUMN handed_over_at_ms;
   `,
+  `
+  -- By which forges report pushes. The secrets that prove it are sealed, as they are compared with MACs that they make.
+  CREATE TABLE source_webhooks (
+    id TEXT PRIMARY KEY,
+    service TEXT NOT NULL UNIQUE REFERENCES sources ON DELETE CASCADE,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL,
+    used_at_ms INTEGER,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
