@@ -63,7 +63,7 @@ export function openSources(bench: Workbench): SourceStore {
     looked: (service, head) => changing(() => looked(bench, service, head)),
     waited: (service) => changing(() => waited(bench, service)),
     deployed: (service, head, deploy) => changing(() => deployed(bench, service, head, deploy)),
-    began: (service, by, what) => began(bench, service, by, what),
+    began: (service, by, what) => changing(() => began(bench, service, by, what)),
     failed: (service, failure, head) => changing(() => failed(bench, service, failure, head)),
   };
 }

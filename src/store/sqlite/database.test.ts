@@ -150,3 +150,12 @@ test("a copy made while the database is in use can be opened", () => {
   using other = openStore(copy.path, { clock });
   expect(other.desired("shop")).toEqual(store.desired("shop"));
 });
+
+test("nothing waits for a commit outside of a transaction: it would be that of the next one", () => {
+  using file = aDatabasePath();
+  using db = new Database(file.path);
+  const told: string[] = [];
+  expect(() => db.afterCommit(() => told.push("early"))).toThrow("there is no transaction");
+  db.transaction(() => db.afterCommit(() => told.push("in time")));
+  expect(told).toEqual(["in time"]);
+});

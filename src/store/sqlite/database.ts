@@ -101,8 +101,9 @@ export class Database implements Disposable {
     return this.get<{ readonly data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
   }
 
-  /** Runs `then` once the present transaction is on the disk; never if it is rolled back. */
+  /** Runs `then` once the present transaction is on the disk; never if it is rolled back. There must be one. */
   afterCommit(then: () => void): void {
+    assert.ok(this.#connection.isTransaction, "there is no transaction whose commit could be waited for");
     this.#afterCommit.push(then);
   }
 
