@@ -1,36 +1,24 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Answer } from "../../api/contract/types.ts";
 import { FaultNote } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Dialog, DialogButtons, ReasonField } from "../parts/dialog.tsx";
 import { ask, type Fault, toFault } from "../store.ts";
 import { actionWords } from "../words.ts";
 import { asksReason, carryOut, effectOf, refusedIn, titleOf, type Wish, wish } from "./change.ts";
 
-/** Every change is shown as a plan first; its button is the only way to do it. */
-export function PlanDialog() {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const wished = wish.value;
-  useEffect(() => {
-    if (wished !== undefined && dialog.current?.open === false) dialog.current.showModal();
-    if (wished === undefined) dialog.current?.close();
-  }, [wished]);
-  return (
-    <dialog
-      ref={dialog}
-      class="plan"
-      aria-labelledby="plan-title"
-      onClose={() => {
-        wish.value = undefined;
-      }}
-    >
-      {wished !== undefined && <Plan key={JSON.stringify(wished)} wished={wished} />}
-    </dialog>
-  );
-}
-
 const close = () => {
   wish.value = undefined;
 };
+
+/** Every change is shown as a plan first; its button is the only way to do it. */
+export function PlanDialog() {
+  return (
+    <Dialog shown={wish.value} title="plan-title" onClose={close}>
+      {(wished) => <Plan key={JSON.stringify(wished)} wished={wished} />}
+    </Dialog>
+  );
+}
 
 function Plan({ wished }: { readonly wished: Wish }) {
   const [plan, setPlan] = useState<Answer<"plan">>();
@@ -74,30 +62,18 @@ function Plan({ wished }: { readonly wished: Wish }) {
         <PlanText plan={plan} />
       )}
       {plan !== undefined && (
-        <label class="reason">
-          Why?{" "}
-          <span class="quiet">
-            {asksReason(plan) ? "Policies ask for it." : "For the event log; may stay empty."}
-          </span>
-          <input
-            type="text"
-            required={asksReason(plan)}
-            maxLength={1000}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
+        <ReasonField
+          reason={reason}
+          onReason={setReason}
+          required={asksReason(plan)}
+          remark={asksReason(plan) ? "Policies ask for it." : "For the event log; may stay empty."}
+        />
       )}
-      <div class="buttons">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        {plan !== undefined && (
-          <button type="submit" class="primary" disabled={busy || refusedIn(plan).length > 0}>
-            {effectOf(wished, plan)}
-          </button>
-        )}
-      </div>
+      <DialogButtons
+        onCancel={close}
+        effect={plan && effectOf(wished, plan)}
+        disabled={busy || plan === undefined || refusedIn(plan).length > 0}
+      />
     </form>
   );
 }

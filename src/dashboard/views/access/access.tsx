@@ -3,6 +3,7 @@ import { grantText } from "../../../domain/access/access.ts";
 import { now } from "../../live.ts";
 import { Answered } from "../../parts/answer.tsx";
 import { Badge } from "../../parts/badge.tsx";
+import { type Column, Table } from "../../parts/table.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { useAnswer } from "../../store.ts";
 import { endOf, inOrder, type Token } from "./access-words.ts";
@@ -71,95 +72,70 @@ function Tokens({ tokens }: Pick<Access, "tokens">) {
       {alive.length === 0 ? (
         <p class="empty">No one has a token. An invite makes one: `kiln access invite NAME --role ROLE`.</p>
       ) : (
-        <TokenTable tokens={alive} revocable />
+        <Table rows={alive} columns={[...tokenColumns, revoke("token")]} keyOf={({ id }) => id} />
       )}
       {ended.length > 0 && (
         <details class="failure">
           <summary>
             Tokens that have ended <span class="quiet">({ended.length})</span>
           </summary>
-          <TokenTable tokens={ended} />
+          <Table rows={ended} columns={tokenColumns} keyOf={({ id }) => id} />
         </details>
       )}
     </>
   );
 }
 
-function TokenTable({ tokens, revocable = false }: TokenTableProps) {
+const tokenColumns: Columns<Token> = [
+  { name: "Who", cell: TokenName },
+  { name: "May do", cell: Grants },
+  { name: "Last used", cell: LastUse },
+  { name: "Ends", cell: End },
+];
+
+type Columns<Row> = readonly [Column<Row>, ...Column<Row>[]];
+
+function TokenName({ id, kind, name, run, createdBy }: Token) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Who</th>
-          <th scope="col">May do</th>
-          <th scope="col">Last used</th>
-          <th scope="col">Ends</th>
-          {revocable && (
-            <th scope="col">
-              <span class="unseen">Revoke</span>
-            </th>
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        {tokens.map((token) => (
-          <TokenRow key={token.id} token={token} revocable={revocable} />
-        ))}
-      </tbody>
-    </table>
+    <>
+      <span class="name">{name}</span>
+      <span class="sub">
+        {kind === "ci" && `a pipeline${run?.repository === undefined ? "" : ` of ${run.repository}`}`}
+        {kind === "user" && `invited by ${createdBy}`} · <code>{id}</code>
+      </span>
+    </>
   );
 }
 
-interface TokenTableProps {
-  readonly tokens: readonly Token[];
-  readonly revocable?: boolean;
-}
-
-function TokenRow({ token, revocable }: { readonly token: Token; readonly revocable: boolean }) {
-  const { id, kind, name, grants, lastUse, run, createdBy } = token;
+function LastUse({ lastUse }: Token) {
+  if (lastUse === undefined) return <span class="quiet">never</span>;
   return (
-    <tr>
-      <th scope="row">
-        <span class="name">{name}</span>
-        <span class="sub">
-          {kind === "ci" ? `a pipeline${run?.repository === undefined ? "" : ` of ${run.repository}`}` : ""}
-          {kind === "user" && `invited by ${createdBy}`} · <code>{id}</code>
-        </span>
-      </th>
-      <td data-label="May do">
-        <Grants grants={grants} />
-      </td>
-      <td data-label="Last used">
-        {lastUse === undefined ? (
-          <span class="quiet">never</span>
-        ) : (
-          <>
-            <Ago at={lastUse.atMs} /> <span class="sub">from {lastUse.address}</span>
-          </>
-        )}
-      </td>
-      <td data-label="Ends">
-        <End token={token} />
-      </td>
-      {revocable && (
-        <td class="act">
-          <button
-            type="button"
-            class="danger"
-            aria-label={`Revoke the token ${id} of ${name}`}
-            onClick={() => {
-              revoking.value = { kind: "token", id, name };
-            }}
-          >
-            Revoke…
-          </button>
-        </td>
-      )}
-    </tr>
+    <>
+      <Ago at={lastUse.atMs} /> <span class="sub">from {lastUse.address}</span>
+    </>
   );
 }
 
-function End({ token }: { readonly token: Token }) {
+/** The button that opens the dialog. */
+function revoke(kind: "token" | "invite"): Column<{ readonly id: string; readonly name: string }> {
+  return {
+    ...{ name: "Revoke", acts: true },
+    cell: ({ id, name }) => (
+      <button
+        type="button"
+        class="danger"
+        aria-label={`Revoke the ${kind} ${id} of ${name}`}
+        onClick={() => {
+          revoking.value = { kind, id, name };
+        }}
+      >
+        Revoke…
+      </button>
+    ),
+  };
+}
+
+function End(token: Token) {
   const { atMs, words, by } = endOf(token, now.value);
   return (
     <>
@@ -180,53 +156,66 @@ function Grants({ grants }: Pick<Token, "grants">) {
   );
 }
 
+type Invite = Access["invites"][number];
+
+const inviteColumns: Columns<Invite> = [
+  {
+    name: "Who",
+    cell: ({ id, name, createdBy }) => (
+      <>
+        <span class="name">{name}</span>
+        <span class="sub">
+          invited by {createdBy} · <code>{id}</code>
+        </span>
+      </>
+    ),
+  },
+  { name: "May then do", cell: Grants },
+  { name: "Ends", cell: ({ expiresAtMs }) => <Ago at={expiresAtMs} /> },
+  revoke("invite"),
+];
+
 function Invites({ invites }: Pick<Access, "invites">) {
   if (invites.length === 0) return null;
   return (
     <>
       <h2>Invites</h2>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Who</th>
-            <th scope="col">May then do</th>
-            <th scope="col">Ends</th>
-            <th scope="col">
-              <span class="unseen">Revoke</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {invites.map(({ id, name, grants, expiresAtMs, createdBy }) => (
-            <tr key={id}>
-              <th scope="row">
-                <span class="name">{name}</span>
-                <span class="sub">
-                  invited by {createdBy} · <code>{id}</code>
-                </span>
-              </th>
-              <td data-label="May do">
-                <Grants grants={grants} />
-              </td>
-              <td data-label="Ends">
-                <Ago at={expiresAtMs} />
-              </td>
-              <td class="act">
-                <button
-                  type="button"
-                  class="danger"
-                  aria-label={`Revoke the invite ${id} of ${name}`}
-                  onClick={() => {
-                    revoking.value = { kind: "invite", id, name };
-                  }}
-                >
-                  Revoke…
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table rows={invites} columns={inviteColumns} keyOf={({ id }) => id} />
+    </>
+  );
+}
+
+type Rule = Access["rules"][number];
+
+const ruleColumns: Columns<Rule> = [
+  {
+    name: "Rule",
+    cell: ({ name, addedAtMs, addedBy }) => (
+      <>
+        <span class="name">{name}</span>
+        <span class="sub">
+          added by {addedBy} <Ago at={addedAtMs} />
+        </span>
+      </>
+    ),
+  },
+  { name: "Who fits", cell: Fitting },
+  { name: "May do", cell: Grants },
+];
+
+function Fitting({ issuer, claims }: Rule) {
+  return (
+    <>
+      <code>{issuer.url}</code>
+      <ul class="grants">
+        {Object.entries(claims).map(([claim, values]) => (
+          <li key={claim}>
+            <code>
+              {claim} = {values.join(" or ")}
+            </code>
+          </li>
+        ))}
+      </ul>
     </>
   );
 }
@@ -240,42 +229,7 @@ function Rules({ rules }: Pick<Access, "rules">) {
           None. With `kiln access trust add`, a pipeline proves what it is and needs no secret.
         </p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Rule</th>
-              <th scope="col">Who fits</th>
-              <th scope="col">May do</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rules.map(({ name, issuer, claims, grants, addedAtMs, addedBy }) => (
-              <tr key={name}>
-                <th scope="row">
-                  <span class="name">{name}</span>
-                  <span class="sub">
-                    added by {addedBy} <Ago at={addedAtMs} />
-                  </span>
-                </th>
-                <td data-label="Who fits">
-                  <code>{issuer.url}</code>
-                  <ul class="grants">
-                    {Object.entries(claims).map(([claim, values]) => (
-                      <li key={claim}>
-                        <code>
-                          {claim} = {values.join(" or ")}
-                        </code>
-                      </li>
-                    ))}
-                  </ul>
-                </td>
-                <td data-label="May do">
-                  <Grants grants={grants} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table rows={rules} columns={ruleColumns} keyOf={({ name }) => name} />
       )}
     </>
   );

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { FaultNote } from "../../parts/answer.tsx";
+import { Dialog, DialogButtons, ReasonField } from "../../parts/dialog.tsx";
 import { ask, type Fault, invalidate, toFault } from "../../store.ts";
 
 interface Revocable {
@@ -18,17 +19,11 @@ const close = () => {
 
 /** Says what ends, and asks why: it cannot be taken back. */
 export function RevokeDialog() {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const chosen = revoking.value;
-  useEffect(() => {
-    if (chosen !== undefined && dialog.current?.open === false) dialog.current.showModal();
-    if (chosen === undefined) dialog.current?.close();
-  }, [chosen]);
   useEffect(() => close, []);
   return (
-    <dialog ref={dialog} class="plan" aria-labelledby="revoke-title" onClose={close}>
-      {chosen !== undefined && <Revoke key={chosen.id} chosen={chosen} />}
-    </dialog>
+    <Dialog shown={revoking.value} title="revoke-title" onClose={close}>
+      {(chosen) => <Revoke key={chosen.id} chosen={chosen} />}
+    </Dialog>
   );
 }
 
@@ -63,24 +58,8 @@ function Revoke({ chosen: { kind, id, name } }: { readonly chosen: Revocable }) 
           ? "It ends at once, and what it reads ends with it. Coming back needs a new invite."
           : "No one can log in with it any more."}
       </p>
-      <label class="reason">
-        Why? <span class="quiet">For the event log.</span>
-        <input
-          type="text"
-          required
-          maxLength={1000}
-          value={reason}
-          onInput={(event) => setReason(event.currentTarget.value)}
-        />
-      </label>
-      <div class="buttons">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
-          Revoke the {kind}
-        </button>
-      </div>
+      <ReasonField reason={reason} onReason={setReason} required remark="For the event log." />
+      <DialogButtons onCancel={close} effect={`Revoke the ${kind}`} disabled={busy || reason.trim() === ""} />
     </form>
   );
 }
