@@ -18,7 +18,7 @@ import type { Readiness } from "../contract/readiness.ts";
 import type { LogReader, TrafficStats } from "../contract/reading.ts";
 import type { Volumes } from "../contract/volumes.ts";
 import { Background } from "./background.ts";
-import { Groups } from "./groups.ts";
+import { GroupReconciler } from "./group-reconciler.ts";
 import type { Prober } from "./health/prober.ts";
 import { sharedFailures } from "./health/shared-failure.ts";
 import type { Host } from "./host.ts";
@@ -82,7 +82,7 @@ class HostFleet implements Fleet {
   readonly #traffic: Traffic;
   readonly #terminations: Terminations;
   readonly #jobs: Jobs | undefined;
-  readonly #groups: Groups;
+  readonly #groups: GroupReconciler;
   readonly #looks: Looks;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
 
@@ -130,7 +130,7 @@ class HostFleet implements Fleet {
     }
     this.#terminations = terminations;
     this.#jobs = jobs;
-    this.#groups = new Groups({
+    this.#groups = new GroupReconciler({
       ...{ ...shared, servers, terminations },
       onSettled: (group) => this.#settled(group),
     });

@@ -2,46 +2,23 @@ import { previewedBy, previewKey, type ServiceKey } from "../../../domain/ids.ts
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
-import { KilnError } from "../../../lib/errors.ts";
 import { takingTurns } from "../../../lib/limiter.ts";
 import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import type { ServiceNames } from "../host.ts";
-import type { Member, Memory } from "../memory.ts";
-import { allowOf, namedFrontends, offerNames, splitFrontends } from "./named.ts";
+import type { Memory } from "../memory.ts";
+import { offerNames, splitFrontends } from "./named.ts";
 import { idlePreview } from "./preview.ts";
 import {
-  frontendsOf,
-  isSameRoute,
-  type RoutableServer,
-  type RouteSpec,
-  routedService,
-  sharesOf,
-} from "./routing.ts";
+  canSwitch,
+  isRefusal,
+  nobodyReady,
+  routableServers,
+  routeSpecOf,
+  type ServiceRoute,
+} from "./route.ts";
+import { isSameRoute, type RoutableServer, routedService, sharesOf } from "./routing.ts";
 import { ownPort, ShownPreview } from "./shown-preview.ts";
-
-/** What the router throws when a frontend cannot be opened as it is asked for. */
-const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
-
-interface Route {
-  readonly service: ServiceKey;
-  /** Undefined: closed. */
-  spec: RouteSpec | undefined;
-  /** What was closed last: connections that are open lead to the servers that it led to, as long as they are there. */
-  closing: RouteSpec | undefined;
-  /** What the router has; undefined when that is not known. */
-  applied: RoutedService | "nothing" | undefined;
-  /** The shares that the router has taken, and the spec that they belong to. */
-  confirmed: Shares;
-  taken: RouteSpec | undefined;
-  /** The last spec that was not taken, because none of its servers was ready and others served. */
-  refused: RouteSpec | undefined;
-  /** Whether a change waits for the run in the background, and whether that run is in progress. */
-  stale: boolean;
-  nudged: boolean;
-  readonly preview: ShownPreview;
-  readonly apply: () => Promise<void>;
-}
 
 /** Keeps the router as it has to be: shares as they were asked for, servers as they are. */
 export class Traffic {
@@ -49,7 +26,7 @@ export class Traffic {
   readonly #memory: Memory;
   readonly #background: Background;
   readonly #names: ServiceNames | undefined;
-  readonly #routes = new Map<ServiceKey, Route>();
+  readonly #routes = new Map<ServiceKey, ServiceRoute>();
   #asked = 0;
   #asking = 0;
 
@@ -71,8 +48,7 @@ export class Traffic {
       await route.apply();
       if (route.refused === spec && spec !== undefined) throw nobodyReady(service, shares);
     } catch (error) {
-      const refused = error instanceof KilnError && refusals.includes(error.code);
-      if (refused && route.spec === spec) route.spec = former;
+      if (isRefusal(error) && route.spec === spec) route.spec = former;
       this.nudge(service);
       throw error;
     }
@@ -116,7 +92,7 @@ export class Traffic {
     });
   }
 
-  async #catchUp(route: Route): Promise<void> {
+  async #catchUp(route: ServiceRoute): Promise<void> {
     route.stale = false;
     await route.apply();
   }
@@ -161,10 +137,10 @@ export class Traffic {
       .map((route) => route.service);
   }
 
-  #route(service: ServiceKey): Route {
+  #route(service: ServiceKey): ServiceRoute {
     const known = this.#routes.get(service);
     if (known !== undefined) return known;
-    const route: Route = {
+    const route: ServiceRoute = {
       service,
       spec: undefined,
       closing: undefined,
@@ -201,7 +177,7 @@ export class Traffic {
     route.taken = route.spec;
   }
 
-  #adoptPreview({ preview, service }: Route, routed: RoutedService): void {
+  #adoptPreview({ preview, service }: ServiceRoute, routed: RoutedService): void {
     preview.adopt(routed);
     if (preview.shown !== undefined) this.#memory.group(service, preview.shown);
   }
@@ -213,8 +189,8 @@ export class Traffic {
     );
   }
 
-  async #apply(route: Route): Promise<void> {
-    if (!this.#canSwitch(route)) {
+  async #apply(route: ServiceRoute): Promise<void> {
+    if (!canSwitch(route, this.#servers(route.service))) {
       route.refused = route.spec;
       route.spec = route.taken;
     }
@@ -226,7 +202,7 @@ export class Traffic {
     if (!previewFirst) await showPreview();
   }
 
-  async #applyTraffic(route: Route): Promise<void> {
+  async #applyTraffic(route: ServiceRoute): Promise<void> {
     const { service, spec } = route;
     const named = this.#names ? await offerNames(this.#names, service, spec, this.#servers(service)) : [];
     const full = spec && { ...spec, frontends: [...spec.frontends, ...named] };
@@ -243,21 +219,11 @@ export class Traffic {
     route.taken = spec;
   }
 
-  #closed({ service, spec, closing }: Route): RoutedService | "nothing" {
+  #closed({ service, spec, closing }: ServiceRoute): RoutedService | "nothing" {
     const servers = this.#servers(service);
     if (spec !== undefined || closing === undefined || servers.length === 0) return "nothing";
     const frontends = closing.frontends.map((frontend) => ({ ...frontend, closed: true as const }));
     return frontends.length === 0 ? "nothing" : routedService(service, { ...closing, frontends }, servers);
-  }
-
-  /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */
-  #canSwitch({ service, spec, taken }: Route): boolean {
-    if (spec === taken || spec === undefined || taken === undefined || spec.frontends.length === 0)
-      return true;
-    const servers = this.#servers(service);
-    const hasTakers = (w: RouteSpec) =>
-      routedService(service, w, servers).upstreams.some((t) => t.weight > 0);
-    return hasTakers(spec) || !hasTakers(taken);
   }
 
   async #ask(key: ServiceKey, wanted: RoutedService | "nothing"): Promise<void> {
@@ -273,13 +239,7 @@ export class Traffic {
   }
 
   #servers(service: ServiceKey): readonly RoutableServer[] {
-    const members = this.#memory.groupsOf(service).flatMap((g) => [...g.members.values()]);
-    return members.filter(isRoutable).map((m) => ({
-      id: m.id,
-      release: m.release,
-      address: m.address ?? "",
-      takes: m.state === "ready",
-    }));
+    return routableServers(this.#memory, service);
   }
 
   /** Before the router is asked, so that a crash or a lost answer cannot make it wrong. */
@@ -290,32 +250,4 @@ export class Traffic {
       if (member !== undefined) member.wasInTraffic = true;
     }
   }
-}
-
-function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
-  const releases = shares.map((s) => s.release).join(" and ");
-  return new KilnError(
-    "server_failed",
-    `No server of release ${releases} of ${service} is ready any more: the traffic stays where it is.`,
-    { retry: true },
-  );
-}
-
-function routeSpecOf(shares: Shares, releases: readonly Release[]): RouteSpec | undefined {
-  const newest = releases.reduce<Release | undefined>(
-    (best, r) => (best === undefined || r.number > best.number ? r : best),
-    undefined,
-  );
-  if (shares.length === 0 || newest === undefined) return undefined;
-  const preview = idlePreview(shares, releases);
-  const named = namedFrontends(shares, releases);
-  const allow = allowOf(shares, releases);
-  return { shares, frontends: frontendsOf(shares, releases), named, allow, preview, health: newest.health };
-}
-
-/** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */
-function isRoutable(member: Member): boolean {
-  if (member.address === undefined || member.drained) return false;
-  if (member.state === "ready") return true;
-  return member.wasInTraffic && (member.state === "starting" || member.state === "leaving");
 }

@@ -6,7 +6,7 @@ import { type GroupAction, reconcileGroup } from "./reconcile.ts";
 import type { Servers } from "./servers.ts";
 import type { Terminations } from "./terminations.ts";
 
-export interface GroupsOptions {
+export interface GroupReconcilerOptions {
   readonly memory: Memory;
   readonly background: Background;
   readonly servers: Servers;
@@ -16,11 +16,11 @@ export interface GroupsOptions {
 }
 
 /** Keeps every group whole: servers that are missing are created, those that are too many leave. */
-export class Groups {
-  readonly #o: GroupsOptions;
+export class GroupReconciler {
+  readonly #o: GroupReconcilerOptions;
   readonly #changed = new Set<Group>();
 
-  constructor(options: GroupsOptions) {
+  constructor(options: GroupReconcilerOptions) {
     this.#o = options;
   }
 
