@@ -5,7 +5,7 @@ import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { defaultUpkeep } from "../domain/spec/upkeep-policy.ts";
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
 import { systemClock } from "../lib/time/clock.ts";
-import type { BuildOptions } from "./build.ts";
+import type { BuildOptions } from "./build-options.ts";
 import type { TarEntry, TarTree } from "./tar/entry.ts";
 
 /** For tests: a project and a state folder below one temporary folder, removed with `using`. */

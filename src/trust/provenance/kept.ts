@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { MadeImage } from "../../image/build.ts";
+import type { MadeImage } from "../../image/build-options.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";

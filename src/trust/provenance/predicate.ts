@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import type { ImageSpec } from "../../domain/spec/image-spec.ts";
-import type { LockedBase, MadeImage } from "../../image/build.ts";
+import type { LockedBase, MadeImage } from "../../image/build-options.ts";
 import type { LockedPackage } from "../../image/lock-file.ts";
 import { version } from "../../lib/version.ts";
 
