@@ -39,7 +39,7 @@ const viewing = [
     "images",
     "image",
   ],
-  ...["events", "drift", "jobs", "logs", "serviceLogs", "ladders", "sources", "source"],
+  ...["events", "drift", "jobs", "logs", "serviceLogs", "accessLog", "ladders", "sources", "source"],
 ];
 const steering = [
   ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],

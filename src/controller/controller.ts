@@ -20,6 +20,7 @@ import { Meter } from "./metrics/meter.ts";
 import type { Operations } from "./operations.ts";
 import { createPolicyOperations } from "./policy/operations.ts";
 import { createTrustOperations } from "./policy/trust.ts";
+import { createAccessLog } from "./servers/access-log.ts";
 import { createExec } from "./servers/exec.ts";
 import { createLogs } from "./servers/logs.ts";
 import { createReproduce } from "./servers/reproduce.ts";
@@ -98,6 +99,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createJobOperations({ store, clock, targets }),
     ...createReproduce({ store, targets, call }),
     ...createExec({ store, targets, clock, call }),
+    ...createAccessLog({ store, targets }),
     ...createLogs({ store, targets, clock, status: queries.status }),
     info: async () => {
       const glances = await Promise.all(targets.all.map(({ loop }) => loop.observer.glance()));

@@ -2,6 +2,7 @@ import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServiceWarning } from "../domain/observation.ts";
 import type { HealthSpec } from "../domain/spec/server-shape.ts";
 import type { TrafficSpec } from "../domain/spec/traffic-spec.ts";
+import type { AccessEntry } from "../domain/traffic/access-log.ts";
 import type { Frontend } from "../domain/traffic/listener.ts";
 
 /** One server that the router sends requests to. */
@@ -37,6 +38,19 @@ export interface UpstreamCounts {
   /** Answers by response time: one count for each of `latencyBoundsMs`, and one for what was slower. */
   readonly latency: readonly number[];
 }
+
+/** What the router keeps of requests, while it serves: the newest 8 to 16 MiB for each service whose traffic has `accessLog`. */
+export interface AccessLog {
+  /** The entries of a service and of its preview, oldest first: the last `tail` of them, then, with `follow`, new ones. */
+  read(
+    service: ServiceKey,
+    how: { readonly tail?: number | undefined; readonly follow?: boolean | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<RoutedEntry>;
+}
+
+/** The router knows no releases. */
+export type RoutedEntry = Omit<AccessEntry, "release">;
 
 export interface RouterOptions {
   readonly signal: AbortSignal;
@@ -90,6 +104,8 @@ export interface Router {
    * Absent: the router ends no TLS.
    */
   renew?(observed: readonly RoutedService[], options: RouterOptions): Promise<readonly ServiceWarning[]>;
+  /** Absent: the router keeps no access log. */
+  readonly accessLog?: AccessLog;
   /** Calls back soon after the router has ended. Speed only; absent: the next look tells. */
   watch?(ended: () => void): Disposable;
   /** Ends the router as `stop` does if it has no service left; otherwise nothing happens. */

@@ -84,7 +84,7 @@ function toJob(when: JobSpec["when"]) {
 export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSpec {
   const { mode, listen, preview, paths, address, redirect, protocol, trustedProxies, limits, maintenance } =
     written;
-  const { stripPrefix, sticky, acceptProxy, sendProxy } = written;
+  const { stripPrefix, sticky, acceptProxy, sendProxy, accessLog } = written;
   return {
     ...{ mode, listen, ...toHosts(written) },
     ...given({ preview, paths, address, trustedProxies, maintenance, tls }),
@@ -93,6 +93,7 @@ export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSp
     // What is off is absent.
     ...given({ stripPrefix: stripPrefix || undefined, sticky: sticky || undefined }),
     ...given({ acceptProxy: acceptProxy || undefined, sendProxy: sendProxy || undefined }),
+    ...given({ accessLog: accessLog || undefined }),
   };
 }
 

@@ -116,6 +116,7 @@ export const traffic = z
       .optional(),
     acceptProxy: z.boolean().optional(),
     sendProxy: z.boolean().optional(),
+    accessLog: z.boolean().optional(),
     maintenance: z.string().min(1).max(4_000).optional(),
     limits: z
       .strictObject({

@@ -34,6 +34,8 @@ export interface TrafficSpec {
   /** The router announces clients to servers by the PROXY protocol, version 2. */
   readonly sendProxy?: boolean | undefined;
   readonly limits?: TrafficLimits | undefined;
+  /** The router keeps a line of each request that it has passed to the service, or answered for it. */
+  readonly accessLog?: boolean | undefined;
   /** A page, or plain text, that is answered with 503 while no server can answer. Absent: one sentence. */
   readonly maintenance?: string | undefined;
 }

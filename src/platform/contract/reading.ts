@@ -1,4 +1,5 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { AccessEntry } from "../../domain/traffic/access-log.ts";
 import type { TrafficCounter } from "../../domain/traffic/traffic.ts";
 import type { Call } from "./call.ts";
 
@@ -17,6 +18,15 @@ export interface LogReader {
     options: { readonly tail?: number | undefined; readonly follow?: boolean | undefined },
     signal: AbortSignal,
   ): AsyncIterable<LogLine>;
+}
+
+export interface AccessLogReader {
+  /** The requests of a service, oldest first; `tail` and `follow` as for `LogReader`. Nothing for a service without `accessLog`. */
+  read(
+    service: ServiceKey,
+    options: { readonly tail?: number | undefined; readonly follow?: boolean | undefined },
+    signal: AbortSignal,
+  ): AsyncIterable<AccessEntry>;
 }
 
 export interface LogLine {

@@ -15,7 +15,7 @@ import type { Evidence, Taint } from "../contract/evidence.ts";
 import type { JobRunner } from "../contract/jobs.ts";
 import type { Candidate, GroupSpec, Platform } from "../contract/platform.ts";
 import type { Readiness } from "../contract/readiness.ts";
-import type { LogReader, TrafficStats } from "../contract/reading.ts";
+import type { AccessLogReader, LogReader, TrafficStats } from "../contract/reading.ts";
 import type { Volumes } from "../contract/volumes.ts";
 import { Background } from "./background.ts";
 import { GroupReconciler } from "./group-reconciler.ts";
@@ -30,6 +30,7 @@ import { type Group, isRunning, Memory } from "./memory.ts";
 import { parseReproductionId } from "./server-id.ts";
 import { Servers } from "./servers.ts";
 import { Terminations } from "./terminations.ts";
+import { accessLogOf } from "./traffic/access-log.ts";
 import { countersOf } from "./traffic/counts.ts";
 import { Traffic } from "./traffic/traffic.ts";
 
@@ -73,6 +74,7 @@ class HostFleet implements Fleet {
   readonly traffic: TrafficStats = {
     read: async (service, call) => countersOf(await this.#router.counts(service, call)),
   };
+  readonly accessLog?: AccessLogReader;
   readonly #host: Host;
   readonly #router: Router;
   readonly #clock: Clock;
@@ -94,6 +96,7 @@ class HostFleet implements Fleet {
     if (host.names) this.names = true;
     if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);
+    if (router.accessLog) this.accessLog = accessLogOf(router.accessLog);
     this.#host = host;
     this.#router = router;
     this.#clock = clock;

@@ -3,7 +3,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { RoutedService } from "../router.ts";
-import { portsOf, requirePorts } from "./check.ts";
+import { ownerOf, portsOf, requirePorts } from "./check.ts";
 import {
   clearCertificates,
   placeCertificates,
@@ -16,7 +16,7 @@ import { letConnectionsMigrate, listeners } from "./config/ports.ts";
 import { clearRoutes, placeRoutes } from "./config/route-map.ts";
 import { serverCommands, trustCommands } from "./process/commands.ts";
 import { readMachine } from "./process/machine.ts";
-import { installConfig, reload, start } from "./process/process.ts";
+import { installConfig, makeAccessPipe, reload, start } from "./process/process.ts";
 import type { LiveServer } from "./process/replies.ts";
 import { ask } from "./process/socket.ts";
 import {
@@ -34,6 +34,7 @@ export async function apply(asked: RoutedService, context: RouterContext): Promi
   const known = running?.services ?? (await servicesOnFile(context));
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
+  context.access.expect([...others, service]);
   const changesHands = await requirePorts(service, running, context);
   if (changesHands) await letConnectionsMigrate(context.log);
   await placeCertificates(service, context);
@@ -64,6 +65,8 @@ async function startWith(
     const why = free.includes(left) ? "its certificate can't be used" : "its port is taken";
     context.log.warn({ service: left.service }, `left out of the router: ${why}`);
   }
+  await makeAccessPipe(context);
+  context.access.expect([...servable, service]);
   await install([...servable, service], context);
   await start(context);
   await clearCertificates([...servable, service], context);
@@ -154,6 +157,8 @@ export async function remove(service: ServiceKey, context: RouterContext): Promi
   const known = running?.services ?? (await servicesOnFile(context));
   const rest = known.filter((s) => s.service !== service);
   if (rest.length === known.length) return;
+  context.access.expect(rest);
+  if (!rest.some((s) => ownerOf(s.service) === ownerOf(service))) await context.access.forget(service);
   if (running) return reloadWith(rest, running, context);
   await placeRoutes(routesOf(rest), context.paths);
   await writeFileAtomic(context.paths.config, renderConfig(rest, await readMachine(context.state)));

@@ -73,6 +73,6 @@ export function portsOf({ frontends }: Pick<RoutedService, "frontends">): readon
   return open.flatMap(listenersOf).map(({ listen }) => listen);
 }
 
-function ownerOf(key: ServiceKey): ServiceKey {
+export function ownerOf(key: ServiceKey): ServiceKey {
   return previewedBy(key) ?? key;
 }

@@ -5,6 +5,8 @@ import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { NewestSecret } from "../certificate.ts";
 import type { RoutedService, Router, RouterOptions } from "../router.ts";
+import { accessLogReader } from "./access-log/read.ts";
+import { accessReceiver } from "./access-log/receive.ts";
 import { apply, reloadWith, remove } from "./apply.ts";
 import { checkFrontends } from "./check.ts";
 import { closeLong } from "./close-long.ts";
@@ -33,6 +35,7 @@ export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOption
   const inTurn = serialQueue();
   const paths = routerPaths(state);
   const renewed = renewal();
+  const access = accessReceiver(paths, log);
   const context = ({ signal }: RouterOptions): RouterContext => ({
     state,
     paths,
@@ -40,10 +43,11 @@ export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOption
     log,
     secret,
     signal,
+    access,
   });
   return {
     probe: probeHaproxy,
-    observe: (options) => inTurn(async () => (await observe(context(options)))?.services ?? []),
+    observe: (options) => inTurn(() => observeServices(context(options))),
     apply: (service, options) => inTurn(() => apply(service, context(options))),
     remove: (service, options) => inTurn(() => remove(service, context(options))),
     open: (service, upstream, options) => inTurn(() => openSessions(service, upstream, context(options))),
@@ -53,10 +57,25 @@ export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOption
     check: (service, frontends, options) =>
       inTurn(() => checkFrontends({ service, frontends }, context(options))),
     renew: (observed, options) => inTurn(() => renew(observed, renewed, context(options))),
-    watch: (ended) => watchMaster(paths.masterSocket, ended),
+    accessLog: accessLogReader(paths, clock),
+    watch: (ended) => {
+      const watched = watchMaster(paths.masterSocket, ended);
+      return {
+        [Symbol.dispose]: () => {
+          watched[Symbol.dispose]();
+          access[Symbol.dispose]();
+        },
+      };
+    },
     stopIdle: (options) => inTurn(() => stopIdle(context(options))),
     stop: (options) => inTurn(() => stop(context(options))),
   };
+}
+
+async function observeServices(context: RouterContext): Promise<readonly RoutedService[]> {
+  const services = (await observe(context))?.services ?? [];
+  context.access.expect(services);
+  return services;
 }
 
 async function renew(
@@ -76,6 +95,7 @@ async function stopIdle(context: RouterContext): Promise<void> {
 }
 
 async function stop(context: RouterContext): Promise<void> {
+  context.access[Symbol.dispose]();
   await endAll(context);
   await rm(context.paths.folder, { recursive: true, force: true });
 }

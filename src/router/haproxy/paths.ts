@@ -21,6 +21,10 @@ export interface RouterPaths {
   readonly masterSocket: string;
   /** The root folder of the worker: nothing is in it but the sockets over which the worker connects to itself. */
   readonly jail: string;
+  /** What HAProxy writes its access log to; made before HAProxy starts. */
+  readonly accessPipe: string;
+  /** The access logs of services. */
+  readonly access: string;
 }
 
 /** HAProxy binds a socket first under its name followed by `.<pid>.tmp`: the names here leave room for that. */
@@ -37,6 +41,8 @@ export function routerPaths(state: StateFolder): RouterPaths {
     runtimeSocket: join(folder, "runtime.sock"),
     masterSocket: join(folder, "master.sock"),
     jail: join(folder, "jail"),
+    accessPipe: join(folder, "access.pipe"),
+    access: join(folder, "access"),
   };
 }
 

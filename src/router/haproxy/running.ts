@@ -3,6 +3,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { NewestSecret } from "../certificate.ts";
 import type { RoutedService } from "../router.ts";
+import type { AccessReceiver } from "./access-log/receive.ts";
 import { parseConfig, parseRecords, spokenBy } from "./config/config.ts";
 import { backendName, modesOf } from "./config/names.ts";
 import { endAll, type ProcessContext, pidIn, processes } from "./process/process.ts";
@@ -14,6 +15,7 @@ export interface RouterContext extends ProcessContext {
   readonly state: StateFolder;
   readonly log: Logger;
   readonly secret: NewestSecret;
+  readonly access: AccessReceiver;
 }
 
 /** What the running HAProxy has. */

@@ -29,11 +29,12 @@ function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Gener
 
 const forHttp = [
   ...(["host", "hosts", "paths", "stripPrefix", "redirect", "sticky", "protocol", "maintenance"] as const),
+  ...(["accessLog"] as const),
 ];
 
 function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
   if (traffic?.mode !== "tcp") return;
-  const found = forHttp.find((key) => traffic[key] !== undefined);
+  const found = forHttp.find((key) => traffic[key] !== undefined && traffic[key] !== false);
   if (found === undefined) return;
   yield {
     path: ["traffic", found],

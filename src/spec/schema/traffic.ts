@@ -160,6 +160,9 @@ export const traffic = z
         )
         .optional()
         .describe("What the router allows; requests beyond it are answered in plain text."),
+      accessLog: flag().describe(
+        "The router keeps a line of each request, without its query; `kiln logs --access` prints them.",
+      ),
     },
     { error: "a mapping that describes the incoming traffic" },
   )

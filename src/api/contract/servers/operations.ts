@@ -53,4 +53,13 @@ export const serversTable = {
     asks: "ServiceLogs",
     items: "ServerLine",
   },
+  /** With `follow` until the service is gone. Throws `service_unknown`, and `usage` for a service that has no access log. */
+  accessLog: {
+    method: "GET",
+    path: "/v1/services/:service/access-log",
+    needs: "view service",
+    summary: "The requests that the router has passed to a service, oldest first.",
+    asks: "AccessLog",
+    items: "AccessEntry",
+  },
 } as const satisfies Record<string, ContractEntry>;

@@ -58,8 +58,30 @@ const LogLine = z.object({
 
 const ServerLine = LogLine.extend({ server: z.string().describe("The server or job that wrote it.") });
 
+const AccessLog = Logs.omit({ server: true }).extend({
+  service,
+  tail: wholeNumber.optional().describe("Only this number of the last requests."),
+});
+
+const AccessEntry = z.object({
+  atMs,
+  client: z.string().describe("IP address of the client, as the connection or trusted proxies tell it."),
+  method: z.string(),
+  host: z.string().describe("As the client wrote it, cut after 255 bytes."),
+  path: z.string().describe("Without the query, cut after 1024 bytes."),
+  status: z.number().int().optional().describe("Absent: the client left before the answer."),
+  bytes: z.number().int().describe("Of the answer, with its head."),
+  durationMs: z.number().int(),
+  server: z.string().optional().describe("Absent: the router answered by itself."),
+  release: z.number().int().optional().describe("The server's."),
+  endedBy: z
+    .enum(["client", "server", "timeout"])
+    .optional()
+    .describe("Who ended the request early; absent: no one."),
+});
+
 /** What the operations are asked with. */
-export const serversAsks = { ChangeServer, EndExec, Exec, Logs, Server, ServiceLogs };
+export const serversAsks = { AccessLog, ChangeServer, EndExec, Exec, Logs, Server, ServiceLogs };
 
 /** What they answer. */
-export const serversAnswers = { ExecGrant, LogLine, Reproduced, ServerLine };
+export const serversAnswers = { AccessEntry, ExecGrant, LogLine, Reproduced, ServerLine };

@@ -18,6 +18,7 @@ export const serversAsked: AskedOf<typeof serversTable> = {
     { service: "shop", tail: 3 },
     { service: "shop", since: 1, grep: "GET /?a=b&c" },
   ],
+  accessLog: [{ service: "shop", tail: 3, follow: false }],
 };
 
 /** Full values. */
@@ -33,6 +34,11 @@ export const serversAnswered: OperationsOf<typeof serversTable> = {
   endExec: async () => {},
   serviceLogs: async function* () {
     yield { server, atMs: 1, stream: "stdout", text: "hello" };
+  },
+  accessLog: async function* () {
+    const request = { client: "192.0.2.1", method: "GET", host: "shop.example", path: "/a\u001b" };
+    const answer = { status: 200, bytes: 532, durationMs: 12, server, release: 1 };
+    yield { atMs: 1, ...request, ...answer, endedBy: "client" };
   },
   logs: async function* () {
     yield { atMs: 1, stream: "stdout", text: "hello\nworld" };

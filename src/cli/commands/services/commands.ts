@@ -75,6 +75,7 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
       "kiln logs --all -f",
       "kiln logs shop-3-1-1",
       "kiln logs --job migrate",
+      "kiln logs --access -f shop",
     ),
   )
     .argument(
@@ -90,6 +91,14 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
     .option("--since <TIME>", "only lines from then on: 10m, 2h, 2026-05-01T08:00Z", parseSince)
     .option("--grep <TEXT>", "only lines that contain this text", parseText)
     .option("--job <NAME>", "only the last run of this job")
+    .addOption(
+      new Option("--access", "the requests that the router has passed to a service").conflicts([
+        "job",
+        "all",
+        "since",
+        "grep",
+      ]),
+    )
     .option("-t, --timestamps", "print the time of each line")
     .action(load(async () => (await import("./logs.ts")).run));
 }

@@ -5,6 +5,7 @@ import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { formatTime } from "../../output/units.ts";
 import { findService, keyOf, requireService, type ServiceOptions } from "../../project.ts";
 import { requireStatus } from "../../services.ts";
+import { run as printRequests } from "./access-log.ts";
 
 interface LogsOptions extends ServiceOptions {
   readonly all?: boolean;
@@ -15,6 +16,7 @@ interface LogsOptions extends ServiceOptions {
   readonly grep?: string;
   readonly timestamps?: boolean;
   readonly job?: string;
+  readonly access?: boolean;
 }
 
 /** A server or job, or all servers and running jobs of a service. */
@@ -28,6 +30,7 @@ const lookAgainMs = 2_000;
 const usualTail = 100;
 
 export async function run(context: Context, options: LogsOptions, names: readonly string[]): Outcome {
+  if (options.access) return printRequests(context, options, names);
   const client = await context.connect();
   try {
     const sources = await namedSources(context, client, options, names);

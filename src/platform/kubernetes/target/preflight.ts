@@ -31,11 +31,10 @@ export function requireSupported({
 
 function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly string[] {
   const { host, hosts, paths, stripPrefix, tls, address, redirect, sticky } = traffic;
-  const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance } = traffic;
+  const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance, accessLog } = traffic;
   const asked = {
-    ...{ host, hosts, paths, "strip-prefix": stripPrefix, tls, address, redirect, sticky, protocol },
-    ...{ "trusted-proxies": trustedProxies, "accept-proxy": acceptProxy, "send-proxy": sendProxy },
-    ...{ limits, maintenance },
+    ...{ host, hosts, paths, stripPrefix, tls, address, redirect, sticky, protocol },
+    ...{ trustedProxies, acceptProxy, sendProxy, limits, maintenance, accessLog },
   };
   const names = Object.entries(asked).flatMap(([name, value]) =>
     value === undefined || value === false ? [] : [name],

@@ -10,6 +10,7 @@ const machine = {
   account: undefined,
   ipv6: true,
   openFiles: 20_000,
+  takesAccessLog: true,
 };
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}(\.[a-z][a-z0-9-]{0,8})?$/);

@@ -11,6 +11,7 @@ const machine: RouterMachine = {
   account: { user: "haproxy", group: "haproxy" },
   ipv6: true,
   openFiles: 20_000,
+  takesAccessLog: true,
 };
 const shop = {
   service: "shop",

@@ -1,6 +1,7 @@
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { RoutedService, Upstream } from "../../router.ts";
 import { countedDefaults, responseTimes } from "../response-times.ts";
+import { accessRules } from "./access-log.ts";
 import { backendBlock } from "./backend-config.ts";
 import { frontendsOf, tcpFrontendBlock } from "./frontend-config.ts";
 import { httpBlocks, type InnerSockets, plainError, type Silence } from "./http-config.ts";
@@ -31,7 +32,12 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
     ...frontends.filter(({ mode }) => mode === "tcp").map(tcpFrontendBlock),
     ...httpBlocks(
       frontends.filter(({ mode }) => mode === "http"),
-      [...routeRules(routes, machine.paths), ...limitRules(sorted), ...forwardedRules(sorted)],
+      [
+        ...routeRules(routes, machine.paths),
+        ...(machine.takesAccessLog ? accessRules(sorted) : []),
+        ...limitRules(sorted),
+        ...forwardedRules(sorted),
+      ],
       innerSockets(machine),
       silence,
     ),

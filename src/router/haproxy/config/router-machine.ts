@@ -10,4 +10,6 @@ export interface RouterMachine {
   readonly thumbprint?: string | undefined;
   /** How many files the worker may have open. */
   readonly openFiles: number;
+  /** Whether HAProxy has the pipe for its access log: one that an older Kiln started has none. */
+  readonly takesAccessLog: boolean;
 }

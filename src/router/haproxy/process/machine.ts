@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readTextIfExists } from "../../../lib/files/files.ts";
 import type { StateFolder } from "../../../lib/state-folder.ts";
 import { accountThumbprint } from "../../acme/account.ts";
@@ -13,9 +14,11 @@ export async function readMachine(
     ["/etc/passwd", "/proc/net/if_inet6", "/proc/self/limits"].map(readTextIfExists),
   );
   const thumbprint = await accountThumbprint(state.acme);
+  const paths = routerPaths(state);
   const hasAccount = uid === 0 && /^haproxy:/m.test(users ?? "");
   return {
-    paths: routerPaths(state),
+    paths,
+    takesAccessLog: existsSync(paths.accessPipe),
     account: hasAccount ? { user: "haproxy", group: "haproxy" } : undefined,
     ...(thumbprint === undefined ? {} : { thumbprint }),
     ipv6: (ipv6 ?? "") !== "",

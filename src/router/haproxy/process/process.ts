@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:fs";
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
@@ -22,6 +23,18 @@ export interface ProcessContext {
   readonly paths: RouterPaths;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+}
+
+/** Neither opening, reading nor writing waits, and the pipe has an end to write to as long as HAProxy lives. */
+export const openPipe = constants.O_RDWR | constants.O_NONBLOCK;
+
+/** Before the configuration is written that names it. One that is there stays: someone may read from it. */
+export async function makeAccessPipe({ paths, signal }: ProcessContext): Promise<void> {
+  await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  const present = await stat(paths.accessPipe).catch(() => undefined);
+  if (present?.isFIFO()) return;
+  await rm(paths.accessPipe, { force: true });
+  await exec(["mkfifo", "-m", "600", paths.accessPipe], { signal });
 }
 
 /** Writes the configuration in place of the present one, after HAProxy itself has found no fault in it. */
@@ -63,26 +76,23 @@ export async function start(context: ProcessContext): Promise<void> {
 /** Returns a function that says whether the process has ended. */
 async function launch(paths: RouterPaths): Promise<() => boolean> {
   let ended = false;
-  const log = await open(paths.log, "a", 0o600);
-  try {
-    const master = `${paths.masterSocket},mode,600,level,admin`;
-    const child = spawn("haproxy", ["-W", "-S", master, "-f", paths.config], {
-      cwd: "/",
-      detached: true,
-      env: cleanEnvironment, // HAProxy shows its environment on the runtime socket
-      stdio: ["ignore", log.fd, log.fd],
-    });
-    child.once("exit", () => {
-      ended = true;
-    });
-    child.once("error", () => {
-      ended = true;
-    });
-    child.unref();
-    return () => ended;
-  } finally {
-    await log.close();
-  }
+  await using log = await open(paths.log, "a", 0o600);
+  await using pipe = await open(paths.accessPipe, openPipe);
+  const master = `${paths.masterSocket},mode,600,level,admin`;
+  const child = spawn("haproxy", ["-W", "-S", master, "-f", paths.config], {
+    cwd: "/",
+    detached: true,
+    env: cleanEnvironment, // HAProxy shows its environment on the runtime socket
+    stdio: ["ignore", log.fd, log.fd, pipe.fd],
+  });
+  child.once("exit", () => {
+    ended = true;
+  });
+  child.once("error", () => {
+    ended = true;
+  });
+  child.unref();
+  return () => ended;
 }
 
 /**
