@@ -43,7 +43,7 @@ const viewing = [
 ];
 const steering = [
   ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],
-  ...["holdSource", "resumeSource"],
+  ...["holdSource", "resumeSource", "keepRelease"],
 ];
 const deploying = ["check", "deploy", "move", "promotion", "syncSource"];
 const operating = [

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { askerName } from "../domain/access/actor.ts";
 import { anAsker, aPolicy } from "../domain/testing.ts";
 import type { Store } from "./store.ts";
 import { aDraft, aStore, begin, finish } from "./testing.ts";
@@ -119,4 +120,25 @@ test("the release of a run, and its image, are kept until the run has ended", ()
   const end = { ...exit, outcome: "succeeded" } as const;
   store.apply("shop", { kind: "run-ended", run, end, atMs: 9_000 }, "so it ended");
   expect(store.pruneReleases("shop", 1)).toEqual([1]);
+});
+
+test("a release that someone keeps stays with its image until they no longer keep it", () => {
+  using t = aStore();
+  const { store, clock } = t;
+  for (let i = 1; i <= 4; i++) finish(store, begin(store, aDraft(i)).rollout, "complete", { atMs: i });
+  clock.set(9_000);
+  const ada = { ...anAsker("ada@example.com"), reason: "before the migration" };
+  const keep = (release: number, kept: boolean) =>
+    store.keepRelease({ service: "shop", release, keep: kept }, ada);
+  expect([keep(1, true), keep(1, true), keep(2, false)]).toEqual([true, false, false]);
+  expect(store.keptReleases("shop")).toEqual(
+    new Map([[1, { atMs: 9_000, by: askerName(ada), reason: "before the migration" }]]),
+  );
+  expect(store.events({ newest: 1 })).toMatchObject([{ kind: "release.kept", data: { release: 1 } }]);
+  expect(store.pruneReleases("shop", 1)).toEqual([2]);
+  expect(store.imagesInUse().get(aDraft(1).image)).toEqual(["shop release 1"]);
+  expect(keep(1, false)).toBe(true);
+  expect(store.events({ newest: 1 })).toMatchObject([{ kind: "release.unkept", data: { release: 1 } }]);
+  expect(store.pruneReleases("shop", 1)).toEqual([1]);
+  expect(() => keep(1, true)).toThrow("shop has no release 1, or it was pruned.");
 });

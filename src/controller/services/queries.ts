@@ -9,6 +9,7 @@ import { hourMs } from "../../domain/traffic/traffic.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import { differences } from "../changes/plan/differences.ts";
 import type { Images } from "../images/images.ts";
 import { revocationOf, revokedWarning } from "../images/revocations.ts";
@@ -44,7 +45,7 @@ export function createQueries(
   parts: QueryParts,
 ): Pick<
   Operations,
-  "services" | "overview" | "status" | "rollout" | "history" | "diff" | "traffic" | "events"
+  "services" | "overview" | "status" | "rollout" | "history" | "keepRelease" | "diff" | "traffic" | "events"
 > {
   const { targets, store, clock } = parts;
   return {
@@ -73,6 +74,7 @@ export function createQueries(
       });
     },
     history: async ({ service }) => historyOf(parts, required(store, service)),
+    keepRelease: async (asked, who) => ({ changed: store.keepRelease(asked, askerOf(asked, who)) }),
     diff: async ({ service, from, to }) => {
       const { releases } = required(store, service);
       const [before, after] = [from, to].map((number) => keptRelease(releases, service, number));
@@ -243,10 +245,13 @@ function taintOf({ server: id, ...taint }: TaintedServer, group: GroupObservatio
 
 async function historyOf({ store, images }: QueryParts, desired: DesiredService): Promise<History> {
   const warm = new Set(desired.warm.map((w) => w.release));
+  const keeps = store.keptReleases(desired.service);
   const releases = [...desired.releases.values()].map(async (release): Promise<ReleaseSummary> => {
-    if (release.number === desired.serving) return { release, state: "serving" };
-    if (warm.has(release.number)) return { release, state: "warm" };
-    return { release, state: (await images.has(release.image)) ? "kept" : "image gone" };
+    const found = keeps.get(release.number);
+    const keep = found === undefined ? {} : { keep: found };
+    if (release.number === desired.serving) return { release, state: "serving", ...keep };
+    if (warm.has(release.number)) return { release, state: "warm", ...keep };
+    return { release, state: (await images.has(release.image)) ? "kept" : "image gone", ...keep };
   });
   const events = store.events({ service: desired.service, newest: eventsOfHistory });
   const rollouts = store

@@ -48,6 +48,13 @@ export interface Release extends ReleaseDraft {
   readonly admission?: Admission | undefined;
 }
 
+/** That someone keeps a release, however old it becomes. */
+export interface KeptRelease {
+  readonly atMs: number;
+  readonly by: string;
+  readonly reason: string | undefined;
+}
+
 /** What a deploy asks for: which secrets rather than which versions of them, and files with their content. */
 export interface WantedRelease extends Omit<ReleaseDraft, "secrets" | "files"> {
   readonly secrets: readonly SecretSpec[];

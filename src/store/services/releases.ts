@@ -101,13 +101,13 @@ export function selectLastGood(db: Database, service: ServiceKey): number | unde
 }
 
 /**
- * Deletes all but the newest `keep` releases, and none that is serving, the last good one, warm, part of the
+ * Deletes all but the newest `keep` releases, and none that someone keeps, that is serving, the last good one, warm, part of the
  * running rollout, or that of a job's run which has not ended. Returns the deleted numbers.
  */
 export function deleteOldReleases(db: Database, service: ServiceKey, keep: number): readonly number[] {
   return db
     .all<{ readonly number: number }>(
-      `DELETE FROM releases WHERE service = ?1
+      `DELETE FROM releases WHERE service = ?1 AND kept_at_ms IS NULL
          AND number NOT IN (SELECT number FROM releases WHERE service = ?1 ORDER BY number DESC LIMIT ?2)
          AND number NOT IN (SELECT serving FROM services WHERE key = ?1 AND serving IS NOT NULL)
          AND number NOT IN (SELECT release FROM warm WHERE service = ?1)

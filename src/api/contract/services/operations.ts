@@ -36,6 +36,15 @@ export const servicesTable = {
     asks: "Service",
     answers: "History",
   },
+  /** Resolves when it is recorded. Throws `service_unknown`, `release_unknown`. */
+  keepRelease: {
+    method: "POST",
+    path: "/v1/services/:service/releases/:release/keep",
+    needs: "steer service",
+    summary: "Keeps a release and its image, however old they become, or no longer.",
+    asks: "KeepRelease",
+    answers: "ReleaseKept",
+  },
   /** Names alone of environment variables, secrets and files: values may be confidential. Throws `service_unknown`, `release_unknown`. */
   diff: {
     method: "GET",

@@ -4,7 +4,7 @@ import { serverFailure } from "../../../domain/schema/observation.ts";
 import { release } from "../../../domain/schema/release.ts";
 import { rollout, warm } from "../../../domain/schema/rollout.ts";
 import { amount, atMs, count, maybe, releaseNumber, tookMs } from "../../../domain/schema/values.ts";
-import { Service, trouble, warnings, wholeNumber } from "../common.ts";
+import { reason, Service, service, trouble, warnings, wholeNumber } from "../common.ts";
 
 const PageOfServices = z.strictObject({
   q: z.string().max(128).optional().describe("Only services whose name has this in it."),
@@ -170,12 +170,30 @@ const PastRollout = rollout.extend({
 });
 
 const History = z.object({
-  releases: z.array(z.object({ release: release, state: z.enum(["serving", "warm", "kept", "image gone"]) })),
+  releases: z.array(
+    z.object({
+      release: release,
+      state: z.enum(["serving", "warm", "kept", "image gone"]),
+      keep: z
+        .object({ atMs, by: z.string(), reason: maybe(z.string()) })
+        .optional()
+        .describe("Who keeps it, however old it becomes. Absent: nobody."),
+    }),
+  ),
   rollouts: z.array(PastRollout).describe("Newest first."),
 });
 
+const KeepRelease = z.strictObject({
+  service,
+  release: wholeNumber,
+  keep: z.boolean().describe("False: no longer."),
+  reason,
+});
+
+const ReleaseKept = z.object({ changed: z.boolean().describe("False: it was so already.") });
+
 /** What the operations are asked with. */
-export const servicesAsks = { TwoReleases, PageOfServices };
+export const servicesAsks = { KeepRelease, TwoReleases, PageOfServices };
 
 /** What they answer. */
-export const servicesAnswers = { Diff, History, Overview, ServiceStatus, ServiceStatusList };
+export const servicesAnswers = { Diff, History, Overview, ReleaseKept, ServiceStatus, ServiceStatusList };

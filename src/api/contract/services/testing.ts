@@ -43,6 +43,10 @@ export const servicesAsked: AskedOf<typeof servicesTable> = {
   overview: [{}, { q: "sh", cursor: "1.shop", limit: 50 }],
   status: [{ service }],
   history: [{ service }],
+  keepRelease: [
+    { service, release: 41, keep: true, reason: "before the migration" },
+    { service, release: 1, keep: false },
+  ],
   diff: [{ service, from: 1, to: 2 }],
 };
 
@@ -68,10 +72,11 @@ export const servicesAnswered: OperationsOf<typeof servicesTable> = {
   status: async () => status,
   history: async () => ({
     releases: [
-      { release: aRelease(1), state: "serving" },
+      { release: aRelease(1), state: "serving", keep: { atMs: 1, by: "ada", reason: "it works" } },
       { release: aRelease(2, { traffic: undefined }), state: "image gone" },
     ],
     rollouts: [{ ...aRollout(), phases: {} }],
   }),
+  keepRelease: async () => ({ changed: true }),
   diff: async () => ({ changes: ["image: one -> other"] }),
 };

@@ -80,6 +80,21 @@ export function addChangeCommands(program: Command, load: LoadCommand): void {
     .option("--reason <TEXT>", reasonHelp)
     .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(async () => (await import("./move.ts")).run));
+  const release = group(program, "release", "keep releases");
+  fromFile(
+    command(
+      release,
+      "keep",
+      "keep a release and its image, however old they become",
+      'kiln release keep 41 --reason "before the migration"',
+      "kiln release keep 41 --undo",
+    ),
+  )
+    .argument("<RELEASE>", "the number of the release", parseRelease)
+    .option("-s, --service <SERVICE>", theOne)
+    .option("--undo", "no longer")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./keep.ts")).keep));
   const rollout = group(program, "rollout", "show and control rollouts");
   following(
     command(

@@ -7,6 +7,8 @@ import { formatDuration, formatTime, shortDigest } from "../../output/units.ts";
 import { requireService, type ServiceOptions } from "../../project.ts";
 import { requireStatus } from "../../services.ts";
 
+type Keep = NonNullable<History["releases"][number]["keep"]>;
+
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
@@ -20,13 +22,16 @@ export async function run(context: Context, options: ServiceOptions, service?: s
 export function historyLines(history: History, style: Style): string[] {
   const releases = history.releases
     .toSorted((a, b) => b.release.number - a.release.number)
-    .map(({ release, state }) => [
+    .map(({ release, state, keep }) => [
       `${release.number}`,
       release.version,
       shortDigest(release.image),
       formatTime(release.createdAtMs),
       release.createdBy,
-      state === "serving" ? style.good(state) : state === "image gone" ? style.bad(state) : state,
+      [
+        state === "serving" ? style.good(state) : state === "image gone" ? style.bad(state) : state,
+        ...(keep === undefined ? [] : [plainText(keepText(keep))]),
+      ].join(", "),
     ]);
   return [
     ...table(["RELEASE", "VERSION", "IMAGE", "MADE", "BY", "STATE"], releases),
@@ -37,6 +42,10 @@ export function historyLines(history: History, style: Style): string[] {
     ),
     ...history.rollouts.slice(0, detailed).flatMap((r) => ["", ...detailLines(r, style)]),
   ];
+}
+
+function keepText({ by, reason }: Keep): string {
+  return `for good by ${by}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
 /** Only the newest rollouts are shown in full; `--json` has all. */

@@ -149,4 +149,10 @@ export const network: readonly string[] = [
     sealed BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Since when, and for whom, a release is kept whatever its age; NULL: it is not.
+  ALTER TABLE releases ADD COLUMN kept_at_ms INTEGER;
+  ALTER TABLE releases ADD COLUMN kept_by TEXT;
+  ALTER TABLE releases ADD COLUMN kept_because TEXT;
+  `,
 ];
