@@ -36,6 +36,7 @@ const viewing = [
     "rollout",
     "traffic",
     "figures",
+    "usage",
     "images",
     "image",
   ],

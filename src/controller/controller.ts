@@ -26,6 +26,7 @@ import { createLogs } from "./servers/logs.ts";
 import { createReproduce } from "./servers/reproduce.ts";
 import { createQueries } from "./services/queries.ts";
 import { createSecretCommands } from "./services/secrets.ts";
+import { createUsage } from "./services/usage.ts";
 import { createTargetOperations, type Platforms } from "./targets/operations.ts";
 import type { OpenTarget } from "./targets/site.ts";
 import { Targets } from "./targets/targets.ts";
@@ -100,6 +101,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createReproduce({ store, targets, call }),
     ...createExec({ store, targets, clock, call }),
     ...createAccessLog({ store, targets }),
+    ...createUsage({ store, targets, clock }),
     ...createLogs({ store, targets, clock, status: queries.status }),
     info: async () => {
       const glances = await Promise.all(targets.all.map(({ loop }) => loop.observer.glance()));

@@ -39,5 +39,7 @@ export type SourceStatus = Answer<"source">;
 export type ControllerStatus = Answer<"info">;
 export type TargetStatus = Answer<"targets">[number];
 export type ServiceFigures = Answer<"figures">[number];
+/** What the servers of a service use and answer. */
+export type ServiceUsage = Answer<"usage">[number];
 /** With what it lacks. */
 export type ProbedTarget = Answer<"target">;

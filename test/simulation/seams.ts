@@ -132,6 +132,7 @@ export function seamPlatform(platform: Platform, { referee, life, time }: Seams)
     ...(preflight && { preflight: async (release, c) => preflight.call(platform, release, c) }),
     ...(publish && { publish: async (release, c) => publish.call(platform, release, c) }),
     ...(platform.logs && { logs: platform.logs }),
+    ...(platform.usage && { usage: platform.usage }),
     ...(platform.traffic && { traffic: platform.traffic }),
     ...(platform.jobs && { jobs: platform.jobs }),
     ...(platform.volumes && { volumes: platform.volumes }),

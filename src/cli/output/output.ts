@@ -91,6 +91,11 @@ export class Output {
     return new LiveArea(this.#stderr);
   }
 
+  /** Where an answer is drawn over itself again and again; undefined where stdout is not a terminal, and with `--json`. */
+  screen(): LiveArea | undefined {
+    return !this.json && this.#stdout.isTTY === true ? new LiveArea(this.#stdout) : undefined;
+  }
+
   /** The end of a command that failed: people read it on stderr, programs as one line of JSON on stdout. */
   error(error: unknown): void {
     if (this.json) this.#stdout.write(`${json({ error: errorToJson(error) })}\n`);

@@ -10,7 +10,7 @@ import type { Call } from "./call.ts";
 import type { Evidence, Taint } from "./evidence.ts";
 import type { JobOrder, JobRunner } from "./jobs.ts";
 import type { Readiness } from "./readiness.ts";
-import type { AccessLogReader, LogReader, TrafficStats } from "./reading.ts";
+import type { AccessLogReader, LogReader, TrafficStats, UsageReader } from "./reading.ts";
 import type { Volumes } from "./volumes.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
@@ -129,6 +129,8 @@ export interface Platform {
   readonly logs?: LogReader;
   /** Requests of services whose traffic has `accessLog`. Absent: such traffic is refused. */
   readonly accessLog?: AccessLogReader;
+  /** Absent: what its servers use is not known. */
+  readonly usage?: UsageReader;
   readonly volumes?: Volumes;
   readonly traffic?: TrafficStats;
   readonly jobs?: JobRunner;

@@ -8,6 +8,19 @@ export interface TrafficStats {
   read(service: ServiceKey | undefined, call: Call): Promise<readonly TrafficCounter[]>;
 }
 
+/** What a server uses of its machine; undefined: not known. */
+export interface ServerUsage {
+  /** Time on a processor since it began: 1,000 in a second are all of one. */
+  readonly cpuMs: number | undefined;
+  /** Now, without file cache that the kernel gives back without harm. */
+  readonly memoryBytes: number | undefined;
+}
+
+export interface UsageReader {
+  /** Servers that are gone, or do not run, are left out. */
+  read(servers: readonly ServerId[], call: Call): Promise<ReadonlyMap<ServerId, ServerUsage>>;
+}
+
 export interface LogReader {
   /**
    * The lines of a server or job, oldest first: the last `tail` of them (all without it), then, with `follow`, new ones until

@@ -31,6 +31,7 @@ import { quarantineContainer } from "./quarantine-container.ts";
 import { readContainerLog } from "./read-log.ts";
 import { type ContainerRecord, containerRecordSchema } from "./record.ts";
 import { containerRemoval } from "./removal.ts";
+import { containerUsage } from "./usage.ts";
 
 export interface DockerHostOptions {
   readonly state: StateFolder;
@@ -89,6 +90,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
       isolate: (id, call) => perServer(id, call, async () => isolateServer(host, id)),
       enter: (order, call) => perServer(order.server, call, () => enterServer(host, order, call)),
     },
+    usage: { read: (ids, call) => containerUsage(host, ids, call) },
     logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };
 }

@@ -15,7 +15,7 @@ import type { Evidence, Taint } from "../contract/evidence.ts";
 import type { JobRunner } from "../contract/jobs.ts";
 import type { Candidate, GroupSpec, Platform } from "../contract/platform.ts";
 import type { Readiness } from "../contract/readiness.ts";
-import type { AccessLogReader, LogReader, TrafficStats } from "../contract/reading.ts";
+import type { AccessLogReader, LogReader, TrafficStats, UsageReader } from "../contract/reading.ts";
 import type { Volumes } from "../contract/volumes.ts";
 import { Background } from "./background.ts";
 import { GroupReconciler } from "./group-reconciler.ts";
@@ -65,6 +65,7 @@ class HostFleet implements Fleet {
   readonly split = "any";
   readonly ports = "machine";
   readonly logs?: LogReader;
+  readonly usage?: UsageReader;
   readonly forecast?: NonNullable<Platform["forecast"]>;
   readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
@@ -92,6 +93,7 @@ class HostFleet implements Fleet {
     const { host, router, clock, prober, log, parallelism = 4, requireStartable } = options;
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
+    if (host.usage) this.usage = host.usage;
     if (host.forecast) this.forecast = host.forecast;
     if (host.names) this.names = true;
     if (host.volumes) this.volumes = host.volumes;

@@ -8,7 +8,7 @@ import type { Call } from "../contract/call.ts";
 import type { Evidence, Taint } from "../contract/evidence.ts";
 import type { Candidate } from "../contract/platform.ts";
 import type { Readiness } from "../contract/readiness.ts";
-import type { LogReader } from "../contract/reading.ts";
+import type { LogReader, UsageReader } from "../contract/reading.ts";
 import type { Volumes } from "../contract/volumes.ts";
 
 /** What a host is asked to start. */
@@ -122,6 +122,8 @@ export interface Host {
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /** Absent: what its servers write stays with them. */
   readonly logs?: LogReader;
+  /** Absent: what its servers use is not known. */
+  readonly usage?: UsageReader;
   /** Absent: servers do not reach services by name. */
   readonly names?: ServiceNames;
   /** Absent: servers get no volumes. One server at a time has a volume that is not shared: `create` throws `volume_in_use` for a second. */

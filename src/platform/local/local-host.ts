@@ -12,16 +12,17 @@ import { waitUntil } from "../../lib/time/wait-until.ts";
 import type { Call } from "../contract/call.ts";
 import type { EvidenceKeeper } from "../contract/evidence.ts";
 import type { ImageSource } from "../contract/images.ts";
-import type { LogReader } from "../contract/reading.ts";
+import type { LogReader, ServerUsage } from "../contract/reading.ts";
 import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import { retire } from "../fleet/records.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
-import { readCgroupSupport } from "../linux/cgroups.ts";
+import { readCgroupSupport, serverCgroup } from "../linux/cgroups.ts";
 import { createInspector } from "../linux/inspector.ts";
 import { isMounting } from "../linux/processes.ts";
 import type { Inspector } from "../linux/subject.ts";
+import { cgroupUsage } from "../linux/usage.ts";
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
 import { readLog } from "./log/log-reader.ts";
@@ -114,12 +115,22 @@ export function localHost(options: LocalHostOptions): LocalHost {
     logs: {
       read: (id, how, signal) => readLog(host, requireHostedId(id), how, signal),
     },
+    usage: { read: async (ids) => usageOf(host.tag, ids) },
     names: {
       offer: (service, offered) => host.network.offer(service, offered),
       withdraw: (service) => host.network.withdraw(service),
     },
     volumes: volumeKeeper(host),
   };
+}
+
+function usageOf(tag: string, ids: readonly ServerId[]): ReadonlyMap<ServerId, ServerUsage> {
+  return new Map(
+    ids.flatMap((id) => {
+      const usage = cgroupUsage(serverCgroup(tag, id));
+      return usage === undefined ? [] : [[id, usage] as const];
+    }),
+  );
 }
 
 function listenersOf(host: HostContext, id: ServerId): readonly Listener[] | undefined {

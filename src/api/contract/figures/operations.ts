@@ -11,6 +11,15 @@ export const figuresTable = {
     asks: "TrafficBetween",
     answers: "Traffic",
   },
+  /** Counters: what happens in a span of time is the difference of two answers. */
+  usage: {
+    method: "GET",
+    path: "/v1/usage",
+    needs: "view services",
+    summary: "What the servers of each service use and answer, as the platform and the router count it now.",
+    asks: "Nothing",
+    answers: "Usage",
+  },
   /** Throws `service_unknown` for one that has never been. */
   figures: {
     method: "GET",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { trafficSpan } from "../../../domain/schema/traffic.ts";
-import { amount, atMs, maybe } from "../../../domain/schema/values.ts";
+import { amount, atMs, maybe, releaseNumber } from "../../../domain/schema/values.ts";
 import { Service, wholeNumber } from "../common.ts";
 
 const FiguresSince = z.strictObject({
@@ -35,8 +35,43 @@ const Figures = z.array(
   z.object({ service: z.string(), sinceMs: atMs, untilMs: atMs, figures: z.array(figure) }),
 );
 
+const Usage = z.array(
+  z.object({
+    service: z.string(),
+    target: z.string(),
+    serving: maybe(releaseNumber),
+    atMs,
+    servers: z.array(
+      z.object({
+        id: z.string(),
+        release: releaseNumber,
+        state: z.enum(["creating", "starting", "ready", "draining", "quarantined"]),
+        inTraffic: z.boolean(),
+        cpuMs: maybe(z.number().min(0)).describe(
+          "Processor time in ms since it began: 1,000 in a second are all of one. Absent: not known.",
+        ),
+        memoryBytes: maybe(z.number().min(0)).describe(
+          "Now, without file cache that the kernel gives back without harm. Absent: not known.",
+        ),
+      }),
+    ),
+    traffic: maybe(
+      z.array(
+        z.object({
+          id: z.string().describe("Opaque: names the counter while it continues to count."),
+          release: releaseNumber,
+          requests: amount,
+          errors: amount.describe("Answers of 500 and above, and requests that got none."),
+          latency: z.array(amount).describe("Answers by response time, as in `Traffic`."),
+        }),
+      ),
+    ).describe("What the router has counted since each counter began. Absent: not known."),
+    unknown: z.array(z.string()).describe("What cannot be told, and why: one sentence each."),
+  }),
+);
+
 /** What the operations are asked with. */
 export const figuresAsks = { FiguresSince, TrafficBetween };
 
 /** What they answer. */
-export const figuresAnswers = { Figures, Traffic };
+export const figuresAnswers = { Figures, Traffic, Usage };

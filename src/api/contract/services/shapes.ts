@@ -177,7 +177,7 @@ const History = z.object({
       keep: z
         .object({ atMs, by: z.string(), reason: maybe(z.string()) })
         .optional()
-        .describe("Who keeps it, however old it becomes. Absent: nobody."),
+        .describe("Who keeps it, however old it becomes. Absent: no one."),
     }),
   ),
   rollouts: z.array(PastRollout).describe("Newest first."),

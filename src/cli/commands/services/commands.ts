@@ -43,6 +43,17 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
   fromFile(
     command(
       program,
+      "top",
+      "show what servers use and answer, live on a terminal",
+      "kiln top",
+      "kiln top shop --json",
+    ),
+  )
+    .argument("[SERVICE]", oneOrAll)
+    .action(load(async () => (await import("./top.ts")).run));
+  fromFile(
+    command(
+      program,
       "history",
       "list a service's releases and rollouts",
       "kiln history",
