@@ -1,9 +1,9 @@
-import { KilnError } from "../../lib/errors.ts";
 import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { addCertificates } from "./archive/certificates.ts";
 import {
   applyPath,
   completed,
+  ids,
   type PackageDraft,
   putFile,
   putFolder,
@@ -12,13 +12,13 @@ import {
 } from "./archive/draft.ts";
 import type { Unpacked } from "./archive/unpack.ts";
 import { layoutLinks, libraryLinks, slimTree } from "./layout.ts";
+import { runScripts, type ScriptEffects } from "./maintainer/run-scripts.ts";
+import { failIfUnclear, planScripts, type ScriptPlan } from "./maintainer/script-plan.ts";
 import { mergePackages } from "./merge.ts";
 import { addAlternatives } from "./setup/alternatives.ts";
 import { addDpkgDatabase } from "./setup/dpkg-database.ts";
 import { addLoaderCache } from "./setup/loader-cache.ts";
-import { findRecipe, type Recipe } from "./setup/recipe.ts";
-import { recipes } from "./setup/recipes.ts";
-import { readScript, type ScriptFindings } from "./setup/scripts.ts";
+import type { Recipe } from "./setup/recipe.ts";
 import { tmpfilesFolders } from "./setup/tmpfiles.ts";
 import { makeAccounts, type PackageAccounts } from "./setup/users.ts";
 
@@ -30,68 +30,70 @@ export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly st
   const packages = unpacked
     .map((one) => ({ ...one, tree: slimTree(one.tree) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const findings = packages.map((one) => ({ name: one.name, ...findingsOf(one) }));
-  checkScripts(findings, skipScripts);
-  const used = packages.flatMap(({ name }) => findRecipe(recipes, name) ?? []);
-  const tree = mergePackages(packages);
-  const draft = { tree, mtime: newest(tree), accounts: accountsOf(tree, used) };
-  addSystem(draft);
-  for (const recipe of tmpfilesFolders(textsBelow(tree, "usr/lib/tmpfiles.d/"))) applyPath(draft, recipe);
-  for (const recipe of used.flatMap(({ paths }) => paths ?? [])) applyPath(draft, recipe);
-  addAlternatives(draft, findings);
-  for (const { from, to } of findings.flatMap(({ nginxModules }) => nginxModules)) {
-    putLink(draft, `etc/nginx/modules-enabled/${to}`, `/usr/share/nginx/modules-available/${from}`);
-  }
+  const plan = planScripts(packages, skipScripts);
+  const merged = mergePackages(packages);
+  const before = accountsOf(merged, plan.used, []);
+  let { draft, effects } = withScripts(merged, plan, before, before);
+  const accounts = accountsOf(merged, plan.used, effects.sysusers);
+  // a new name may move the number of another one, which some of the files have then
+  if (isMoved(before, accounts)) ({ draft, effects } = withScripts(merged, plan, before, accounts));
+  finish({ ...draft, accounts }, plan, effects);
   addCertificates(draft);
   addLoaderCache(draft);
   addDpkgDatabase(draft, packages);
   return completed(draft);
 }
 
-function findingsOf(one: Unpacked): ScriptFindings {
-  const [before, after] = [one.members.get("preinst") ?? "", one.members.get("postinst") ?? ""].map(
-    readScript,
-  );
-  return {
-    alternatives: [...(before?.alternatives ?? []), ...(after?.alternatives ?? [])],
-    nginxModules: after?.nginxModules ?? [],
-    rest: [...(before?.rest ?? []), ...(after?.rest ?? [])],
-  };
+/** The tree with what comes from descriptions, from recipes, and from the scripts that are interpreted. */
+function withScripts(
+  merged: ReadonlyMap<string, TarEntry>,
+  plan: ScriptPlan,
+  known: PackageAccounts,
+  accounts: PackageAccounts,
+): { draft: PackageDraft; effects: ScriptEffects } {
+  const tree = new Map(merged);
+  const draft = { tree, mtime: newest(tree), accounts };
+  addSystem(draft);
+  for (const recipe of tmpfilesFolders(textsBelow(tree, "usr/lib/tmpfiles.d/"))) applyPath(draft, recipe);
+  for (const recipe of plan.used.flatMap(({ paths }) => paths ?? [])) applyPath(draft, recipe);
+  const effects = runScripts(plan.packages, {
+    tree,
+    mtime: draft.mtime,
+    passwd: known.passwd,
+    group: known.group,
+  });
+  failIfUnclear(effects.unclear);
+  return { draft, effects };
 }
 
-function checkScripts(
-  findings: readonly (ScriptFindings & { name: string })[],
-  skip: readonly string[],
-): void {
-  const open = findings.filter(
-    ({ name, rest }) => rest.length > 0 && !skip.includes(name) && !findRecipe(recipes, name),
-  );
-  if (open.length === 0) return;
-  const names = open.map(({ name }) => name).join(", ");
-  throw new KilnError(
-    "package_needs_script",
-    `A slim image runs no maintainer scripts, and Kiln has no recipe for ${names}.`,
-    {
-      hint: `Write \`image.engine: full\`, with which all scripts run while the image is built, and run \`kiln build --update\`; the image is larger, and has a shell. Only if the service needs nothing of what they do: \`image.skipScripts: [${names}]\`.`,
-      problems: open.map(({ name, rest }) => ({ message: `${name} wants: ${condensed(rest)}` })),
-    },
-  );
+function isMoved(before: PackageAccounts, after: PackageAccounts): boolean {
+  const moved = (a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>) =>
+    [...a].some(([name, number]) => b.get(name) !== number);
+  return moved(before.uids, after.uids) || moved(before.gids, after.gids);
 }
 
-function condensed(lines: readonly string[]): string {
-  const text = lines.join("; ");
-  return text.length > 400 ? `${text.slice(0, 400)} … (${lines.length} lines)` : text;
+/** What needs all accounts, and all that scripts have said. */
+function finish(draft: PackageDraft, plan: ScriptPlan, effects: ScriptEffects): void {
+  putAccounts(draft);
+  for (const [path, { user, group }] of effects.owners) {
+    const entry = draft.tree.get(path);
+    if (entry) draft.tree.set(path, { ...entry, ...ids(draft, `${user}:${group}`) });
+  }
+  addAlternatives(draft, [...plan.findings, effects]);
+  for (const { from, to } of plan.findings.flatMap(({ nginxModules }) => nginxModules)) {
+    putLink(draft, `etc/nginx/modules-enabled/${to}`, `/usr/share/nginx/modules-available/${from}`);
+  }
 }
 
 function newest(tree: ReadonlyMap<string, TarEntry>): number {
   return Math.max(0, ...[...tree.values()].filter(({ type }) => type === "file").map(({ mtime }) => mtime));
 }
 
-function accountsOf(tree: TarTree, used: readonly Recipe[]): PackageAccounts {
+function accountsOf(tree: TarTree, used: readonly Recipe[], more: readonly string[]): PackageAccounts {
   return makeAccounts({
     passwdMaster: readEntry(tree, "usr/share/base-passwd/passwd.master")?.toString() ?? "",
     groupMaster: readEntry(tree, "usr/share/base-passwd/group.master")?.toString() ?? "",
-    sysusers: textsBelow(tree, "usr/lib/sysusers.d/"),
+    sysusers: [...textsBelow(tree, "usr/lib/sysusers.d/"), ...more],
     users: used.flatMap(({ users }) => users ?? []),
   });
 }
@@ -107,10 +109,7 @@ function addSystem(draft: PackageDraft): void {
   for (const path of ["dev", "proc", "run", "sys", "etc", "home"]) putFolder(draft, path, { mode: 0o755 });
   for (const path of ["tmp", "var/tmp", "run/lock"]) putFolder(draft, path, { mode: 0o1777 });
   putFolder(draft, "root", { mode: 0o700 });
-  putFile(draft, "etc/passwd", draft.accounts.passwd, { mode: 0o644 });
-  putFile(draft, "etc/group", draft.accounts.group, { mode: 0o644 });
-  putFile(draft, "etc/shadow", draft.accounts.shadow, { mode: 0o640, owner: "root:shadow" });
-  putFile(draft, "etc/gshadow", draft.accounts.gshadow, { mode: 0o640, owner: "root:shadow" });
+  putAccounts(draft);
   // mount points for the files that the host adds to each server
   for (const name of ["hostname", "hosts", "resolv.conf"]) {
     applyPath(draft, {
@@ -120,4 +119,11 @@ function addSystem(draft: PackageDraft): void {
     });
   }
   applyPath(draft, { kind: "link", path: "etc/mtab", to: "/proc/self/mounts" });
+}
+
+function putAccounts(draft: PackageDraft): void {
+  putFile(draft, "etc/passwd", draft.accounts.passwd, { mode: 0o644 });
+  putFile(draft, "etc/group", draft.accounts.group, { mode: 0o644 });
+  putFile(draft, "etc/shadow", draft.accounts.shadow, { mode: 0o640, owner: "root:shadow" });
+  putFile(draft, "etc/gshadow", draft.accounts.gshadow, { mode: 0o640, owner: "root:shadow" });
 }

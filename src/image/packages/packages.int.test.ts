@@ -221,7 +221,7 @@ it.each([
   expect(existsSync(request.lockFile)).toBe(false);
 });
 
-it("a script without a recipe is named, with its commands and the remedy", async () => {
+it("a script that is not understood is named, with the command and the remedy", async () => {
   using archive = await testArchive(packages);
   const request = archive.request(["needy"]);
   const locked = await packagesTree(request);
@@ -229,11 +229,34 @@ it("a script without a recipe is named, with its commands and the remedy", async
     code: "package_needs_script",
     message: expect.stringContaining("needy"),
     hint: expect.stringContaining("image.skipScripts: [needy]"),
-    problems: [{ message: "needy wants: chown -R db /var/lib/db" }],
+    problems: [{ message: "needy: chown -R db /var/lib/db" }],
   });
   const skipped = await packagesTree({ ...request, skipScripts: ["needy"] });
   expect((await skipped.tree()).size).toBeGreaterThan(10);
   expect(skipped.inputDigest).not.toBe(locked.inputDigest);
+});
+
+it("a script that is understood is done: its user owns what it says", async () => {
+  using archive = await testArchive([
+    {
+      name: "base",
+      files: { "usr/lib/base/helper": "make_home() { install -d -o $1 -m 750 /var/lib/$1; }\n" },
+    },
+    {
+      name: "wordy",
+      fields: { Depends: "base" },
+      files: { "etc/wordy.conf": "x\n" },
+      scripts: {
+        postinst:
+          "#!/bin/sh\nset -e\n. /usr/lib/base/helper\nadduser --system --group wordy\nmake_home wordy\nchgrp wordy /etc/wordy.conf\n",
+      },
+    },
+  ]);
+  const tree = await (await packagesTree(archive.request(["wordy"]))).tree();
+  const [, number] = /^wordy:x:(\d+):\1:/m.exec(text(tree, "etc/passwd") ?? "") ?? [];
+  expect(Number(number)).toBeGreaterThanOrEqual(200);
+  expect(tree.get("var/lib/wordy")).toMatchObject({ mode: 0o750, uid: Number(number), gid: 0 });
+  expect(tree.get("etc/wordy.conf")).toMatchObject({ uid: 0, gid: Number(number) });
 });
 
 it("a package may add a library folder, which ldconfig would make known otherwise", async () => {

@@ -40,9 +40,12 @@ export function putLink(draft: PackageDraft, path: string, link: string): void {
   draft.tree.set(path, { path, type: "symlink", mode: 0o777, uid: 0, gid: 0, mtime: draft.mtime, link });
 }
 
-function ids(draft: PackageDraft, owner = "root:root"): { uid: number; gid: number } {
+/** The numbers of `user:group`; either may be a number already. */
+export function ids(draft: PackageDraft, owner = "root:root"): { uid: number; gid: number } {
   const [user = "root", group = user] = owner.split(":");
-  return { uid: draft.accounts.uids.get(user) ?? 0, gid: draft.accounts.gids.get(group) ?? 0 };
+  const number = (name: string, known: ReadonlyMap<string, number>) =>
+    /^\d+$/.test(name) ? Number(name) : (known.get(name) ?? 0);
+  return { uid: number(user, draft.accounts.uids), gid: number(group, draft.accounts.gids) };
 }
 
 /** The bytes of a file of the image, or undefined. For small files. */

@@ -36,18 +36,38 @@ export async function unpack(
 ): Promise<Unpacked> {
   const folder = join(cacheFolder, "unpacked", `${one.sha256}.tars`);
   if (!(await exists(folder))) await unpackInto(folder, one, cacheFolder, signal);
-  const treeOf = async (path: string) =>
-    readTar({ path, offset: 0, length: (await stat(path)).size }, pacer(signal)).catch((error) => {
-      throw corrupt(one, toKilnError(error).message);
-    });
-  const [controlTree, tree] = await Promise.all([
-    treeOf(join(folder, "control.tar")),
-    treeOf(join(folder, "data.tar")),
+  const [members, tree] = await Promise.all([
+    controlMembers(join(folder, "control.tar"), one, signal),
+    treeOf(join(folder, "data.tar"), one, signal),
   ]);
-  const members = membersOf(controlTree, one);
   const control = parseStanzas(members.get("control") ?? "")[0];
   if (!control) throw new KilnError("package_corrupt", `${one.name} ${one.version} has no control file.`);
   return { name: one.name, control, members, tree };
+}
+
+async function treeOf(path: string, one: LockedPackage, signal: AbortSignal): Promise<TarTree> {
+  return readTar({ path, offset: 0, length: (await stat(path)).size }, pacer(signal)).catch((error) => {
+    throw corrupt(one, toKilnError(error).message);
+  });
+}
+
+/** The members of an unpacked control archive that are text. */
+async function controlMembers(
+  path: string,
+  one: LockedPackage,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  return membersOf(await treeOf(path, one, signal), one);
+}
+
+/** Writes a package's control archive as a plain tar. The package may end after it. */
+async function unpackControl(
+  deb: string,
+  path: string,
+  one: LockedPackage,
+  signal: AbortSignal,
+): Promise<void> {
+  await writeTar(["--ctrl-tarfile", deb], { path, limit: largestControl }, one, signal);
 }
 
 /** In a temporary folder that is renamed when complete, so that the cache never holds a half one. */
@@ -64,12 +84,7 @@ async function unpackInto(
   await mkdir(temporary, { mode: 0o700 });
   try {
     await Promise.all([
-      writeTar(
-        ["--ctrl-tarfile", deb],
-        { path: join(temporary, "control.tar"), limit: largestControl },
-        one,
-        signal,
-      ),
+      unpackControl(deb, join(temporary, "control.tar"), one, signal),
       writeTar(
         ["--fsys-tarfile", deb],
         { path: join(temporary, "data.tar"), limit: largestData },

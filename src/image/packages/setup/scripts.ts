@@ -73,6 +73,13 @@ export function readScript(text: string): ScriptFindings {
   return { alternatives, nginxModules, rest: [...unknown, ...rest] };
 }
 
+/** A script without the sections of debhelper that need nothing, or whose effect comes from files. */
+export function ownText(text: string): string {
+  return withoutSections(text, (kind, body) =>
+    settledSections.has(kind) || kind === "dh_nginx" ? [] : body,
+  );
+}
+
 /** The text with what `replace` makes of each section; one without an end is none. */
 function withoutSections(text: string, replace: (kind: string, body: string[]) => readonly string[]): string {
   const lines = text.split("\n");

@@ -1,0 +1,99 @@
+import { NotUnderstood } from "../shell/syntax.ts";
+import { type ShellProgram, type ShellWorld, say } from "../shell/world.ts";
+import { accountPrograms } from "./account-programs.ts";
+import type { ScriptAccounts } from "./accounts.ts";
+import { apachePrograms } from "./apache.ts";
+import { testProgram } from "./conditions.ts";
+import { type Answers, debconfPrograms } from "./debconf.ts";
+import { type DebianContext, debianPrograms } from "./debian-programs.ts";
+import { absolute, filePrograms } from "./file-programs.ts";
+import { idlePrograms } from "./idle-programs.ts";
+import { getopts } from "./options.ts";
+import { pamAuthUpdate } from "./pam.ts";
+import { textPrograms } from "./text-programs.ts";
+
+export interface MaintainerContext extends DebianContext {
+  readonly accounts: ScriptAccounts;
+  readonly answers: Answers;
+}
+
+const searched = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+/** Every full system has them, so a script that asks finds them there. */
+const essential = /^(bash|gzip|hostname|perl|tar)$/;
+const confmodule = "/usr/share/debconf/confmodule";
+
+/** What maintainer scripts may do in an image that is being made. A command that is not known is not understood, unless the image has it as a shell script. */
+export function maintainerWorld(context: MaintainerContext): ShellWorld {
+  const { files } = context;
+  const isKnown = (name: string) => Object.hasOwn(programs, name) || idlePrograms.has(name);
+  const inPath = (name: string) =>
+    searched.map((folder) => `${folder}/${name}`).find((path) => files.at(path)?.type === "file");
+  const assumed = (path: string) =>
+    path === confmodule ||
+    (/^\/(usr\/)?s?bin\//.test(path) &&
+      isKnown(path.slice(path.lastIndexOf("/") + 1)) &&
+      !/cache|compile|man|deb-systemd/.test(path));
+  const look: ShellProgram = (args, { out }) => {
+    const name = args.filter((one) => !one.startsWith("-"))[0] ?? "";
+    const found = isKnown(name) || name.startsWith("/") ? name : inPath(name);
+    if (essential.test(name) || !found) return essential.test(name) ? fail() : 1;
+    if (found.startsWith("/") && !files.at(found) && !assumed(found)) return 1;
+    out(`${found}\n`);
+    return 0;
+  };
+  const test = testProgram(files, assumed);
+  const run: ShellProgram = (args, streams, shell) =>
+    args[0]?.startsWith("-") ? look(args, streams, shell) : shell.call(args, streams);
+  const own: Record<string, ShellProgram> = {
+    "[": (args, streams, shell) => (args.at(-1) === "]" ? test(args.slice(0, -1), streams, shell) : fail()),
+    test,
+    true: () => 0,
+    ":": () => 0,
+    false: () => 1,
+    pidof: () => 1, // nothing runs
+    pgrep: () => 1,
+    which: look,
+    type: look,
+    command: run,
+    exec: (args, streams, shell) => (args.length > 0 ? shell.call(args, streams) : 0),
+    env: run,
+    getopts,
+    cd: ([path = ""]) => (path === "/" ? 0 : fail()),
+    pwd: (_, { out }) => say(out, "/\n"),
+    ".": ([path = ""], streams, shell) => {
+      if (path === confmodule) return 0;
+      return shell.source(files.read(absolute(path)) ?? fail(), streams);
+    },
+  };
+  const programs: Readonly<Record<string, ShellProgram>> = {
+    ...textPrograms(files),
+    ...filePrograms(files, context.accounts),
+    ...accountPrograms(context.accounts, files),
+    ...debianPrograms(context),
+    ...debconfPrograms(context.answers),
+    ...apachePrograms(files),
+    "pam-auth-update": pamAuthUpdate(files),
+    ...own,
+  };
+  const script = (path: string): ShellProgram | undefined => {
+    const text = files.read(path) ?? "";
+    if (!/^#! ?\/(usr\/)?bin\/(sh|bash|dash)\b/.test(text)) return undefined;
+    return (args, streams, shell) => shell.runScript(text, args, streams);
+  };
+  return {
+    command(given) {
+      const name = /^\/(usr\/)?s?bin\//.test(given) ? given.slice(given.lastIndexOf("/") + 1) : given;
+      if (Object.hasOwn(programs, name)) return programs[name];
+      if (idlePrograms.has(name)) return () => 0;
+      const path = given.startsWith("/") ? given : inPath(given);
+      return (path === undefined ? undefined : script(path)) ?? fail();
+    },
+    glob: (pattern) => files.matching(pattern),
+    read: (path) => files.read(absolute(path)),
+    write: (path, text) => files.write(absolute(path), text),
+  };
+}
+
+function fail(): never {
+  throw new NotUnderstood("");
+}

@@ -1,0 +1,262 @@
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import { NotUnderstood } from "../shell/syntax.ts";
+import { type ShellProgram, type ShellStreams, say } from "../shell/world.ts";
+import { absolute } from "./file-programs.ts";
+import type { ImageFiles } from "./image-files.ts";
+import { optionsOf } from "./options.ts";
+import { regularExpression } from "./patterns.ts";
+import { sed } from "./sed.ts";
+
+/** cat(1), cut(1), grep(1), sed(1) and their like. */
+export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellProgram>> {
+  /** The named files' text, or what is left of the input; undefined when one is missing. */
+  const textOf = (paths: readonly string[], { input }: ShellStreams): string | undefined => {
+    if (paths.length === 0 || (paths.length === 1 && paths[0] === "-")) {
+      const { left } = input;
+      input.left = "";
+      return left;
+    }
+    const texts = paths.map((path) => (path === "/dev/null" ? "" : files.read(absolute(path))));
+    return texts.every((text) => text !== undefined) ? texts.join("") : undefined;
+  };
+  const filter =
+    (
+      flags: string,
+      values: string,
+      work: (text: string, options: ReturnType<typeof optionsOf>) => string,
+    ): ShellProgram =>
+    (args, streams) => {
+      const options = optionsOf(args, flags, values);
+      const text = textOf(options.rest, streams);
+      if (text === undefined) return 1;
+      streams.out(work(text, options));
+      return 0;
+    };
+  const grep =
+    (kind: "basic" | "extended"): ShellProgram =>
+    (args, streams) => {
+      const { flags, values, rest } = optionsOf(
+        args,
+        "q s v i E F x o w P c h l n quiet silent no-messages invert-match line-regexp fixed-strings extended-regexp ignore-case",
+        "e m regexp max-count",
+      );
+      const has = (short: string, long: string) => flags.has(short) || flags.has(long);
+      const given = values.get("e") ?? values.get("regexp");
+      const [pattern = "", ...paths] = given === undefined ? rest : [given, ...rest];
+      if (["w", "c", "l", "n"].some((one) => flags.has(one))) throw new NotUnderstood("");
+      const plain = has("F", "fixed-strings") ? pattern.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") : pattern;
+      const expression = regularExpression(
+        has("x", "line-regexp") ? `^${plain}$` : plain,
+        has("F", "fixed-strings") || has("E", "extended-regexp") ? "extended" : kind,
+        has("i", "ignore-case") ? "i" : "",
+      );
+      const text = textOf(paths, streams);
+      if (text === undefined) return 2;
+      const lines = linesOf(text).filter((line) => expression.test(line) !== has("v", "invert-match"));
+      if (!(flags.has("q") || flags.has("quiet") || flags.has("silent")))
+        for (const line of lines.slice(0, Number(values.get("m") ?? lines.length)))
+          streams.out(`${flags.has("o") ? (expression.exec(line)?.[0] ?? "") : line}\n`);
+      return lines.length > 0 ? 0 : 1;
+    };
+  const sedProgram: ShellProgram = (args, streams) => {
+    const scripts: string[] = [];
+    const others: string[] = [];
+    for (let at = 0; at < args.length; at++) {
+      if (args[at] === "-e" || args[at] === "--expression") scripts.push(args[++at] ?? "");
+      else others.push(args[at] ?? "");
+    }
+    const { flags, rest } = optionsOf(others, "n r E i in-place quiet silent regexp-extended");
+    if (scripts.length === 0) scripts.push(rest.at(0) ?? "");
+    const paths =
+      others.length > 0 && args.some((one) => one === "-e" || one === "--expression") ? rest : rest.slice(1);
+    const kind = flags.has("r") || flags.has("E") || flags.has("regexp-extended") ? "extended" : "basic";
+    const change = (text: string) =>
+      sed(text, scripts.join("\n"), kind, flags.has("n") || flags.has("quiet") || flags.has("silent"));
+    if (!flags.has("i") && !flags.has("in-place")) {
+      const text = textOf(paths, streams);
+      if (text === undefined) return 2;
+      streams.out(change(text));
+      return 0;
+    }
+    for (const path of paths.map(absolute)) {
+      const text = files.read(path);
+      if (text === undefined) return 2;
+      files.write(path, change(text));
+    }
+    return 0;
+  };
+  const cut = filter("s", "d f c delimiter fields", (text, { values }) => {
+    const delimiter = values.get("d") ?? "\t";
+    const wanted = (values.get("f") ?? fail())
+      .split(",")
+      .map((one) => /^(\d+)(-?)(\d*)$/.exec(one) ?? fail());
+    return eachLine(text, (line) => {
+      if (!line.includes(delimiter)) return line;
+      const fields = line.split(delimiter);
+      const kept = wanted.flatMap(([, from, dash, to]) =>
+        fields.slice(Number(from) - 1, dash ? Number(to) || undefined : Number(from)),
+      );
+      return kept.join(delimiter);
+    });
+  });
+  const tr: ShellProgram = (args, { input, out }) => {
+    const { flags, rest } = optionsOf(args, "d s c");
+    const text = input.left;
+    input.left = "";
+    const [from = "", to = ""] = rest.map(setOf);
+    if (flags.has("s") || flags.has("c") || (!flags.has("d") && to === "")) throw new NotUnderstood("");
+    out(
+      [...text]
+        .map((one) =>
+          from.includes(one) ? (flags.has("d") ? "" : (to[from.indexOf(one)] ?? to.at(-1) ?? "")) : one,
+        )
+        .join(""),
+    );
+    return 0;
+  };
+  const awk: ShellProgram = (args, streams) => {
+    const { values, rest } = optionsOf(args, "", "F");
+    const [, column] = /^\{ *print \$(\d+) *;? *\}$/.exec(rest[0]?.trim() ?? "") ?? [];
+    const text = column === undefined ? fail() : textOf(rest.slice(1), streams);
+    if (text === undefined) return 2;
+    const separator = values.get("F");
+    const fields = (line: string) =>
+      separator === undefined ? line.trim().split(/\s+/) : line.split(separator);
+    streams.out(eachLine(text, (line) => (column === "0" ? line : (fields(line)[Number(column) - 1] ?? ""))));
+    return 0;
+  };
+  const md5sum: ShellProgram = (args, streams) => {
+    const text = textOf(args, streams);
+    if (text === undefined) return 1;
+    const digest = createHash("md5").update(Buffer.from(text, "latin1")).digest("hex");
+    return say(streams.out, `${digest}  ${args[0] ?? "-"}\n`);
+  };
+  const first = (text: string, count: number) => linesOf(text).slice(0, count);
+  const head = filter("", "n", (text, { values }) => joined(first(text, Number(values.get("n") ?? 10))));
+  const tail = filter("", "n", (text, { values }) =>
+    joined(linesOf(text).slice(-Number(values.get("n") ?? 10))),
+  );
+  const sort = filter("u r V", "", (text, { flags }) => {
+    if (flags.has("V")) throw new NotUnderstood("");
+    const lines = flags.has("u") ? [...new Set(linesOf(text))].sort() : linesOf(text).toSorted();
+    return joined(flags.has("r") ? lines.reverse() : lines);
+  });
+  const uniq = filter("", "", (text) =>
+    joined(linesOf(text).filter((line, index, all) => line !== all[index - 1])),
+  );
+  const wc = filter("l", "", (text) => `${linesOf(text).length}\n`);
+  const cat = filter("", "", (text) => text);
+  const tee: ShellProgram = (args, { input, out }) => {
+    const { flags, rest } = optionsOf(args, "a");
+    for (const path of rest.map(absolute))
+      files.write(path, `${flags.has("a") ? (files.read(path) ?? "") : ""}${input.left}`);
+    out(input.left);
+    return 0;
+  };
+  const cmp: ShellProgram = (args) => {
+    const { rest } = optionsOf(args, "s q quiet silent");
+    const [a, b] = rest.map((path) => files.read(absolute(path)));
+    return a === undefined || b === undefined ? 2 : Number(a !== b);
+  };
+  const xargs: ShellProgram = (args, streams, shell) => {
+    const { rest } = optionsOf(
+      args.slice(
+        0,
+        args.findIndex((one) => !one.startsWith("-")),
+      ),
+      "r no-run-if-empty",
+    );
+    const argv = args.slice(args.findIndex((one) => !one.startsWith("-")));
+    const words = streams.input.left.split(/\s+/).filter(Boolean);
+    if (rest.length > 0) throw new NotUnderstood("");
+    return words.length === 0 ? 0 : shell.call([...argv, ...words], streams);
+  };
+  return {
+    ...{ awk, md5sum, cat, cmp, cut, diff: cmp, head, sort, tail, tee, tr, uniq, wc, xargs, sed: sedProgram },
+    ...{
+      grep: grep("basic"),
+      egrep: grep("extended"),
+      fgrep: (args, ...rest) => grep("basic")(["-F", ...args], ...rest),
+    },
+    basename: ([path = "", suffix = ""], { out }) => say(out, `${posix.basename(path, suffix)}\n`),
+    dirname: ([path = ""], { out }) => say(out, `${posix.dirname(path)}\n`),
+    echo: (args, { out }) => say(out, echoed(args)),
+    printf: ([format = "", ...args], { out }) => say(out, formatted(format, args)),
+    seq: ([from = "1", to], { out }) => {
+      const [begin, end] = to === undefined ? [1, Number(from)] : [Number(from), Number(to)];
+      for (let one = begin; one <= end; one++) out(`${one}\n`);
+      return 0;
+    },
+    read: (args, { input }, shell) => {
+      const { rest } = optionsOf(args, "r");
+      if (input.left === "") return 1;
+      const line = input.left.split("\n", 1)[0] ?? "";
+      input.left = input.left.slice(line.length + 1);
+      const separator = shell.variable("IFS") ?? " ";
+      const fields = separator.trim() === "" ? line.trim().split(/\s+/) : line.split(separator[0] ?? " ");
+      for (const [index, name] of rest.entries()) {
+        const isLast = index === rest.length - 1;
+        shell.assign(name, isLast ? fields.slice(index).join(separator[0] ?? " ") : (fields[index] ?? ""));
+      }
+      return 0;
+    },
+  };
+}
+
+function linesOf(text: string): readonly string[] {
+  return text === "" ? [] : text.replace(/\n$/, "").split("\n");
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function eachLine(text: string, work: (line: string) => string): string {
+  return joined(linesOf(text).map(work));
+}
+
+/** dash's echo understands escapes; only newline and tab are met in scripts. */
+function echoed(args: readonly string[]): string {
+  const [option, ...rest] = args;
+  const words = option === "-n" || option === "-e" ? rest : args;
+  const text = words.join(" ").replace(/\\([nt])/g, (_, one) => (one === "n" ? "\n" : "\t"));
+  return option === "-n" ? text : `${text}\n`;
+}
+
+function formatted(format: string, args: readonly string[]): string {
+  const left = [...args];
+  const once = () =>
+    format.replace(
+      /%([sdb%])|%.|\\([nt\\"])|\\./g,
+      (_, conversion: string | undefined, escaped: string | undefined) => {
+        if (conversion === "%") return "%";
+        if (conversion !== undefined) return left.shift() ?? "";
+        if (escaped !== undefined) return { n: "\n", t: "\t" }[escaped] ?? escaped;
+        return fail();
+      },
+    );
+  let text = once();
+  while (left.length > 0 && /%[sdb]/.test(format)) text += once();
+  return text;
+}
+
+/** The characters of a set of tr(1). */
+function setOf(text: string): string {
+  const named = text
+    .replace("[:upper:]", "A-Z")
+    .replace("[:lower:]", "a-z")
+    .replace(/\\n/g, "\n")
+    .replace(/\\t/g, "\t");
+  if (named.includes("[:")) throw new NotUnderstood("");
+  return named.replace(/(.)-(.)/gs, (_, from: string, to: string) => {
+    const [begin, end] = [from.charCodeAt(0), to.charCodeAt(0)];
+    return String.fromCharCode(
+      ...Array.from({ length: Math.max(0, end - begin + 1) }, (__, at) => begin + at),
+    );
+  });
+}
+
+function fail(): never {
+  throw new NotUnderstood("");
+}

@@ -1,0 +1,309 @@
+import { expandAssignment, expandWords, matchesPattern, patternOf } from "./expand.ts";
+import { Break, Return, ShellExit } from "./flow.ts";
+import { parseShell } from "./parse.ts";
+import { redirected } from "./redirections.ts";
+import { special } from "./special-commands.ts";
+import { NotUnderstood, type ShellCommand } from "./syntax.ts";
+import type { ShellStreams, ShellWorld } from "./world.ts";
+
+interface State {
+  readonly variables: Map<string, string>;
+  readonly positional: readonly string[];
+}
+
+/** Enough for every script of Debian by far. */
+const mostSteps = 200_000;
+const mostOutput = 4 << 20;
+
+/** An interpreter of the shell language (POSIX.1-2017, XCU chapter 2) that runs no program: commands are functions on a world. */
+export class Shell {
+  readonly world: ShellWorld;
+  #state: State;
+  readonly #functions = new Map<string, ShellCommand>();
+  #status = 0;
+  #stopsAtFailure = false;
+  #steps = 0;
+  #written = 0;
+
+  constructor(world: ShellWorld, variables: ReadonlyMap<string, string>, positional: readonly string[]) {
+    this.world = world;
+    this.#state = { variables: new Map(variables), positional };
+  }
+
+  /** The exit status of a script. Throws `NotUnderstood`, with the command that is not understood. */
+  run(text: string): number {
+    const streams = { input: { left: "" }, out: () => {}, error: () => {} };
+    try {
+      return this.#execute(parseShell(text), streams, false);
+    } catch (thrown) {
+      if (thrown instanceof ShellExit) return thrown.status;
+      throw thrown;
+    }
+  }
+
+  variable(name: string): string | undefined {
+    const { variables, positional } = this.#state;
+    if (name === "?") return String(this.#status);
+    if (name === "#") return String(positional.length);
+    if (name === "@" || name === "*") return positional.join(" ");
+    if (name === "0") return "postinst";
+    if (name === "$") return "1";
+    if (/^[0-9]+$/.test(name)) return positional[Number(name) - 1];
+    return variables.get(name);
+  }
+
+  unset(name: string): void {
+    this.#state.variables.delete(name);
+  }
+
+  setPositional(positional: readonly string[]): void {
+    this.#state = { ...this.#state, positional };
+  }
+
+  /** `set -e` and `set +e`. */
+  stopAtFailure(stops: boolean): void {
+    this.#stopsAtFailure = stops;
+  }
+
+  get positional(): readonly string[] {
+    return this.#state.positional;
+  }
+
+  assign(name: string, value: string): void {
+    if (value.length > mostOutput) throw new NotUnderstood("a script that writes without an end");
+    this.#state.variables.set(name, value);
+  }
+
+  /** What a command writes, in a shell of its own. */
+  outputOf(command: ShellCommand): string {
+    const text: string[] = [];
+    this.#status = this.#apart(() =>
+      this.#execute(
+        command,
+        { input: { left: "" }, out: (more) => text.push(this.limited(more)), error: () => {} },
+        false,
+      ),
+    );
+    return text.join("").replace(/\n+$/, "");
+  }
+
+  /** Reads commands of another file, or `eval`'s. */
+  source(text: string, streams: ShellStreams): number {
+    return this.#execute(parseShell(text), streams, false);
+  }
+
+  /** Another script, with arguments and variables of its own. */
+  runScript(text: string, args: readonly string[], streams: ShellStreams): number {
+    return this.#apart(() => {
+      this.#state = { ...this.#state, positional: args };
+      this.#stopsAtFailure = false;
+      return this.#execute(parseShell(text), streams, false);
+    });
+  }
+
+  limited(text: string): string {
+    this.#written += text.length;
+    if (this.#written > mostOutput) throw new NotUnderstood("a script that writes without an end");
+    return text;
+  }
+
+  #step(): void {
+    if (++this.#steps > mostSteps) throw new NotUnderstood("a script that does not end");
+  }
+
+  /** A failure of a condition does not end the script (`set -e`, XCU section 2.14). */
+  #execute(command: ShellCommand, streams: ShellStreams, isCondition: boolean): number {
+    this.#step();
+    this.#status = this.#dispatch(command, streams, isCondition);
+    const counts = command.kind === "simple" || command.kind === "pipeline" || command.kind === "subshell";
+    const spared = isCondition || (command.kind === "pipeline" && command.negated);
+    if (counts && this.#status !== 0 && this.#stopsAtFailure && !spared) throw new ShellExit(this.#status);
+    return this.#status;
+  }
+
+  #dispatch(command: ShellCommand, streams: ShellStreams, isCondition: boolean): number {
+    switch (command.kind) {
+      case "simple":
+        return this.#simple(command, streams, isCondition);
+      case "list":
+        return command.commands.reduce((_, one) => this.#execute(one, streams, isCondition), 0);
+      case "and":
+      case "or": {
+        const status = this.#execute(command.left, streams, true);
+        return (status === 0) === (command.kind === "and")
+          ? this.#execute(command.right, streams, isCondition)
+          : status;
+      }
+      case "pipeline":
+        return this.#pipeline(command, streams, isCondition);
+      case "if": {
+        const branch = command.branches.find(
+          ({ condition }) => this.#execute(condition, streams, true) === 0,
+        );
+        const body = branch?.body ?? command.otherwise;
+        return body ? this.#execute(body, streams, isCondition) : 0;
+      }
+      case "loop":
+        return this.#loop(streams, isCondition, command.body, () => {
+          return (this.#execute(command.condition, streams, true) === 0) !== command.until;
+        });
+      case "for": {
+        const items = (command.words ? expandWords(this, command.words) : [...this.positional]).values();
+        return this.#loop(streams, isCondition, command.body, () => {
+          const { value, done } = items.next();
+          if (!done) this.assign(command.name, value);
+          return !done;
+        });
+      }
+      case "case":
+        return this.#case(command, streams, isCondition);
+      case "function":
+        this.#functions.set(command.name, command.body);
+        return 0;
+      case "subshell":
+        return this.#apart(() => this.#execute(command.body, streams, isCondition));
+      case "redirected":
+        return redirected(this, command.redirections, streams, (inner) =>
+          this.#execute(command.body, inner, isCondition),
+        );
+    }
+  }
+
+  #case(
+    command: Extract<ShellCommand, { kind: "case" }>,
+    streams: ShellStreams,
+    isCondition: boolean,
+  ): number {
+    const value = expandAssignment(this, command.word);
+    const branch = command.branches.find(({ patterns }) =>
+      patterns.some((one) => matchesPattern(patternOf(this, one), value)),
+    );
+    return branch ? this.#execute(branch.body, streams, isCondition) : 0;
+  }
+
+  #loop(streams: ShellStreams, isCondition: boolean, body: ShellCommand, next: () => boolean): number {
+    let status = 0;
+    while (next()) {
+      try {
+        status = this.#execute(body, streams, isCondition);
+      } catch (thrown) {
+        if (!(thrown instanceof Break)) throw thrown;
+        if (thrown.ended) break;
+      }
+    }
+    return status;
+  }
+
+  #pipeline(
+    { commands, negated }: Extract<ShellCommand, { kind: "pipeline" }>,
+    streams: ShellStreams,
+    isCondition: boolean,
+  ): number {
+    let input = streams.input;
+    let status = 0;
+    for (const [index, command] of commands.entries()) {
+      const isLast = index === commands.length - 1;
+      const text: string[] = [];
+      const out = isLast ? streams.out : (more: string) => text.push(this.limited(more));
+      const work = () =>
+        this.#execute(command, { input, out, error: streams.error }, isCondition || !isLast || negated);
+      status = commands.length === 1 ? work() : this.#apart(work);
+      input = { left: text.join("") };
+    }
+    return negated ? Number(status === 0) : status;
+  }
+
+  /** Variables that are set inside are not set outside. */
+  #apart(work: () => number): number {
+    const before = this.#state;
+    const stops = this.#stopsAtFailure;
+    this.#state = { ...before, variables: new Map(before.variables) };
+    try {
+      return work();
+    } catch (thrown) {
+      if (thrown instanceof ShellExit) return thrown.status;
+      throw thrown;
+    } finally {
+      this.#state = before;
+      this.#stopsAtFailure = stops;
+    }
+  }
+
+  #simple(
+    command: Extract<ShellCommand, { kind: "simple" }>,
+    streams: ShellStreams,
+    isCondition: boolean,
+  ): number {
+    try {
+      const words = expandWords(this, command.words);
+      const [name, ...args] = words;
+      if (name === undefined) {
+        const before = this.#status;
+        this.#status = 0;
+        for (const { name: variable, value } of command.assignments)
+          this.assign(variable, expandAssignment(this, value));
+        const status = command.assignments.length > 0 ? this.#status : before;
+        return command.redirections.length > 0
+          ? redirected(this, command.redirections, streams, () => status)
+          : status;
+      }
+      const given = command.assignments.map((one) => [one.name, expandAssignment(this, one.value)] as const);
+      return redirected(this, command.redirections, streams, (inner) =>
+        this.#withVariables(given, () => this.#call(name, args, inner, isCondition)),
+      );
+    } catch (thrown) {
+      if (thrown instanceof NotUnderstood && thrown.message === "") throw new NotUnderstood(command.source);
+      throw thrown;
+    }
+  }
+
+  #withVariables(given: readonly (readonly [string, string])[], work: () => number): number {
+    if (given.length === 0) return work();
+    const before = given.map(([name]) => [name, this.#state.variables.get(name)] as const);
+    for (const [name, value] of given) this.assign(name, value);
+    const status = work();
+    for (const [name, value] of before) {
+      if (value === undefined) this.#state.variables.delete(name);
+      else this.assign(name, value);
+    }
+    return status;
+  }
+
+  /** Runs a command by its name. */
+  call(argv: readonly string[], streams: ShellStreams): number {
+    const [name = "", ...args] = argv;
+    return this.#call(name, args, streams, true);
+  }
+
+  #call(name: string, args: readonly string[], streams: ShellStreams, isCondition: boolean): number {
+    this.#step();
+    const body = this.#functions.get(name);
+    if (body) return this.#callFunction(body, args, streams, isCondition);
+    const changed = special(this, name, args, streams);
+    if (changed !== undefined) return changed;
+    const program = this.world.command(name);
+    return program ? program(args, streams, this) : 127;
+  }
+
+  #callFunction(
+    body: ShellCommand,
+    args: readonly string[],
+    streams: ShellStreams,
+    isCondition: boolean,
+  ): number {
+    const before = this.#state;
+    this.#state = { variables: before.variables, positional: args };
+    try {
+      return this.#execute(body, streams, isCondition);
+    } catch (thrown) {
+      if (thrown instanceof Return) return thrown.status;
+      throw thrown;
+    } finally {
+      this.#state = { ...before, variables: this.#state.variables };
+    }
+  }
+
+  isFunction(name: string): boolean {
+    return this.#functions.has(name);
+  }
+}
