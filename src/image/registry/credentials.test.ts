@@ -72,7 +72,7 @@ test("a helper gets the host on standard input, and its secret shows in no error
     expect(await eraseLogin(env, "a.example")).toEqual([place]);
     expect(asked("erase")).toBe("a.example\n");
     script(`echo '{"https://a.example":"ann"}'`);
-    expect(await listLogins(env)).toEqual([{ host: "a.example", user: "ann", place }]);
+    expect((await listLogins(env)).logins).toEqual([{ host: "a.example", user: "ann", place }]);
     script("echo hunter2; echo hunter2 >&2; exit 1");
     const error = await find().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "registry_denied" });

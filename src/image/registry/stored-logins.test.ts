@@ -24,7 +24,7 @@ test("what is stored is found again, replaces what was there, and goes away", as
   expect(await findCredentials(here.env, "a.example:5000")).toEqual(ann);
   expect(await findCredentials(here.env, "docker.io")).toEqual({ kind: "identity", token: "t" });
   await storeLogin(here.env, "a.example:5000", { ...ann, user: "bob" });
-  expect(await listLogins(here.env)).toEqual([
+  expect((await listLogins(here.env)).logins).toEqual([
     { host: "a.example:5000", user: "bob", place: path },
     { host: "index.docker.io", user: undefined, place: path },
   ]);
@@ -79,7 +79,7 @@ test("no helper is asked for what it has where the name of it is empty", async (
   using here = home();
   const path = join(here.folder, "auth.json");
   writeFileSync(path, JSON.stringify({ credsStore: "", credHelpers: { "b.example": "" } }));
-  expect(await listLogins({ ...here.env, REGISTRY_AUTH_FILE: path })).toEqual([]);
+  expect((await listLogins({ ...here.env, REGISTRY_AUTH_FILE: path })).logins).toEqual([]);
 });
 
 test("a file that is not one of credentials is not replaced", async () => {
@@ -92,4 +92,24 @@ test("a file that is not one of credentials is not replaced", async () => {
   expect(error).toMatchObject({ code: "registry_denied", message: expect.stringContaining(path) });
   expect(readFileSync(path, "utf8")).toBe("hunter2");
   await expect(storeLogin({}, "a.example", ann)).rejects.toMatchObject({ code: "usage" });
+});
+
+test("of logins at once none is lost", async () => {
+  using here = home();
+  const hosts = Array.from({ length: 12 }, (_, i) => `r${i}.example`).toSorted();
+  await Promise.all(hosts.map((host) => storeLogin(here.env, host, ann)));
+  expect((await listLogins(here.env)).logins.map(({ host }) => host)).toEqual(hosts);
+});
+
+test("a credential helper that is missing is named, and the others are listed", async () => {
+  using here = home();
+  const path = join(here.folder, ".docker/config.json");
+  await storeLogin(here.env, "a.example", ann);
+  const config = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...config, credHelpers: { "b.example": "none-of-this-name" } }));
+  const { logins, faults } = await listLogins(here.env);
+  expect(logins.map(({ host }) => host)).toEqual(["a.example"]);
+  expect(faults.map(({ message }) => message)).toEqual([
+    expect.stringContaining("docker-credential-none-of-this-name"),
+  ]);
 });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import { isErrno, KilnError } from "../../lib/errors.ts";
+import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
+import { withFileLock } from "../../lib/files/file-lock.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import {
   type CredentialFile,
@@ -65,16 +66,16 @@ function withoutHost(auths: Auths, host: string): Auths {
   );
 }
 
-/** Nothing is written where nothing changes. `readCredentialFile` has checked the file. */
+/** Nothing is written where nothing changes. No change of another `kiln` is lost; `docker login` knows no lock. `readCredentialFile` has checked the file. */
 async function changeAuths(path: string, change: (auths: Auths) => Auths): Promise<void> {
   try {
-    const text = await readTextIfExists(path);
-    const whole = JSON.parse(text ?? "{}") as { readonly auths?: Auths };
-    const auths = change(whole.auths ?? {});
-    if (JSON.stringify(auths) === JSON.stringify(whole.auths ?? {})) return;
+    if ((await changedText(path, change)) === undefined) return;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const file = existsSync(path) ? realpathSync(path) : path; // it may be a symlink into a folder of its own
-    await writeFileAtomic(file, `${JSON.stringify({ ...whole, auths }, null, 2)}\n`, { mode: 0o600 });
+    await withFileLock(`${file}.kiln-lock`, async () => {
+      const text = await changedText(file, change);
+      if (text !== undefined) await writeFileAtomic(file, text, { mode: 0o600 });
+    });
   } catch (cause) {
     const code = ["EACCES", "EPERM", "EROFS", "ENOTDIR"].find((one) => isErrno(cause, one));
     if (code === undefined) throw cause;
@@ -83,6 +84,14 @@ async function changeAuths(path: string, change: (auths: Auths) => Auths): Promi
       cause,
     });
   }
+}
+
+/** Undefined: the change changes nothing. */
+async function changedText(path: string, change: (auths: Auths) => Auths): Promise<string | undefined> {
+  const whole = JSON.parse((await readTextIfExists(path)) ?? "{}") as { readonly auths?: Auths };
+  const auths = change(whole.auths ?? {});
+  if (JSON.stringify(auths) === JSON.stringify(whole.auths ?? {})) return undefined;
+  return `${JSON.stringify({ ...whole, auths }, null, 2)}\n`;
 }
 
 /** Removes the credentials for a registry from every place where they would be found; returns these places. */
@@ -114,31 +123,57 @@ async function eraseFrom(config: CredentialFile, host: string, env: Env): Promis
   return found ? [`docker-credential-${helper}`] : [];
 }
 
-/** By registry; of several places, the one that is asked first. */
-export async function listLogins(env: Env): Promise<readonly StoredLogin[]> {
+export interface StoredLogins {
+  /** By registry; of several places, the one that is asked first. */
+  readonly logins: readonly StoredLogin[];
+  /** Why some are missing: credential helpers that do not list what they have. */
+  readonly faults: readonly KilnError[];
+}
+
+/** Throws `registry_denied` for a file that cannot be read. */
+export async function listLogins(env: Env): Promise<StoredLogins> {
   const found = new Map<string, StoredLogin>();
+  const faults: KilnError[] = [];
   for (const path of credentialPaths(env)) {
     const config = (await readCredentialFile(path)) ?? {};
-    for (const one of [...(await inHelpers(config, env)), ...inFile(config, path)]) {
+    const ofHelpers = await inHelpers(config, env);
+    faults.push(...ofHelpers.faults);
+    for (const one of [...ofHelpers.logins, ...inFile(config, path)]) {
       if (!found.has(one.host)) found.set(one.host, one);
     }
   }
-  return [...found.values()].toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  const logins = [...found.values()].toSorted((one, other) => (one.host < other.host ? -1 : 1));
+  return { logins, faults };
 }
 
-async function inHelpers(config: CredentialFile, env: Env): Promise<readonly StoredLogin[]> {
+async function inHelpers(config: CredentialFile, env: Env): Promise<StoredLogins> {
   const { credHelpers = {}, credsStore } = config;
   const helpers = new Set([...Object.values(credHelpers), credsStore ?? ""].filter((name) => name !== ""));
   const lists = await Promise.all(
-    [...helpers].map(async (name) => [name, await listHelper(name, env)] as const),
-  );
-  return lists.flatMap(([name, users]) =>
-    Object.entries(users).flatMap(([key, user]) => {
-      const host = hostOf(key);
-      if (helperFor(config, host) !== name) return []; // it is not asked for this registry
-      return [{ host, user: user === "<token>" ? undefined : user, place: `docker-credential-${name}` }];
+    [...helpers].map(async (name) => {
+      try {
+        return { logins: inHelper(config, name, await listHelper(name, env)), faults: [] };
+      } catch (error) {
+        return { logins: [], faults: [toKilnError(error)] };
+      }
     }),
   );
+  return {
+    logins: lists.flatMap(({ logins }) => logins),
+    faults: lists.flatMap(({ faults }) => faults),
+  };
+}
+
+function inHelper(
+  config: CredentialFile,
+  name: string,
+  users: Readonly<Record<string, string>>,
+): readonly StoredLogin[] {
+  return Object.entries(users).flatMap(([key, user]) => {
+    const host = hostOf(key);
+    if (helperFor(config, host) !== name) return []; // it is not asked for this registry
+    return [{ host, user: user === "<token>" ? undefined : user, place: `docker-credential-${name}` }];
+  });
 }
 
 function inFile({ auths = {} }: CredentialFile, place: string): readonly StoredLogin[] {

@@ -46,7 +46,7 @@ export async function logout({ env, output }: Context, _options: object, text: s
   const { eraseLogin, listLogins } = await import("../../../image/registry/stored-logins.ts");
   const places = await eraseLogin(env, host);
   if (places.length === 0) {
-    const hosts = (await listLogins(env)).map((one) => one.host);
+    const hosts = (await listLogins(env)).logins.map((one) => one.host);
     const near = nearest(host, hosts);
     throw new KilnError("usage", `No credentials for ${host} are stored.`, {
       hint: near === undefined ? "`kiln registry ls` lists what is." : `Did you mean ${near}?`,
@@ -56,14 +56,15 @@ export async function logout({ env, output }: Context, _options: object, text: s
   return 0;
 }
 
-/** `kiln registry ls`. */
+/** `kiln registry ls`: exits with 1 where a credential helper is missing from the list. */
 export async function list({ env, output }: Context): Outcome {
   const { listLogins } = await import("../../../image/registry/stored-logins.ts");
-  const all = await listLogins(env);
+  const { logins: all, faults } = await listLogins(env);
   const rows = all.map(({ host, user = "(token)", place }) => [plainText(host), plainText(user), place]);
   const none = ["No credentials. `kiln registry login HOST --username NAME` stores some."];
   output.result(all, all.length === 0 ? none : table(["REGISTRY", "USER", "STORED IN"], rows));
-  return 0;
+  for (const fault of faults) output.error(fault);
+  return faults.length === 0 ? 0 : 1;
 }
 
 /** Throws `usage` for anything but a host. */
