@@ -91,6 +91,26 @@ export const metrics = {
     "Whether the receiver of a webhook takes nothing: 1, or 0",
     "webhook",
   ),
+  sourceFailing: gauge(
+    "kiln_source_failing",
+    "Whether the repository that a service follows, or its last commit, fails: 1, or 0",
+    ...service,
+  ),
+  sourceHeld: gauge(
+    "kiln_source_held",
+    "Whether a service does not follow its repository until a user resumes it: 1, or 0",
+    ...service,
+  ),
+  sourceLooked: gauge(
+    "kiln_source_last_look_timestamp_seconds",
+    "When the repository that a service follows was last looked at (Unix time)",
+    ...service,
+  ),
+  sourceDeployed: gauge(
+    "kiln_source_last_deploy_timestamp_seconds",
+    "When a commit of the repository that a service follows was last deployed (Unix time)",
+    ...service,
+  ),
   passes: histogram("kiln_controller_loop_seconds", "One pass over one service: observe, plan, act"),
   cpu: counter("process_cpu_seconds_total", "User and system CPU time of the controller"),
   memory: gauge("process_resident_memory_bytes", "Resident memory of the controller"),

@@ -1,9 +1,9 @@
-import { serviceOf } from "../../domain/ids.ts";
+import { type ServiceKey, serviceOf } from "../../domain/ids.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { latencyBoundsMs } from "../../domain/traffic/latency.ts";
 import { type ObservedClasses, type Sample, sample } from "../../lib/prometheus.ts";
-import type { ServiceStatus } from "../operations.ts";
+import type { ServiceStatus, SourceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";
 import { journeys, results, type ServiceTally } from "./tally.ts";
@@ -28,8 +28,7 @@ type Labels = Readonly<Record<"service" | "environment", string>>;
 /** Every sample of one service. What cannot be seen now has none: unknown is not 0. */
 export function serviceSamples(figures: ServiceSample, meter: Meter, nowMs: number): readonly Sample[] {
   const { status } = figures;
-  const service = serviceOf(status.service);
-  const labels = { service, environment: status.service.slice(service.length + 1) };
+  const labels = labelsOf(status.service);
   return [
     sample(metrics.wanted, labels, status.count),
     ...(status.target.trouble === undefined ? serverSamples(status, labels, nowMs) : []),
@@ -37,6 +36,28 @@ export function serviceSamples(figures: ServiceSample, meter: Meter, nowMs: numb
     ...rolloutSamples(status, labels),
     ...tallySamples(figures.tally, labels),
     ...trafficSamples(figures, meter, labels),
+  ];
+}
+
+function labelsOf(key: ServiceKey): Labels {
+  const service = serviceOf(key);
+  return { service, environment: key.slice(service.length + 1) };
+}
+
+/** Of a service that follows a repository, deployed or not. */
+export function sourceSamples({
+  service,
+  failing,
+  hold,
+  lookedAtMs,
+  deployed,
+}: SourceStatus): readonly Sample[] {
+  const labels = labelsOf(service);
+  return [
+    sample(metrics.sourceFailing, labels, failing === undefined ? 0 : 1),
+    sample(metrics.sourceHeld, labels, hold === undefined ? 0 : 1),
+    ...(lookedAtMs === undefined ? [] : [sample(metrics.sourceLooked, labels, lookedAtMs / 1000)]),
+    ...(deployed === undefined ? [] : [sample(metrics.sourceDeployed, labels, deployed.atMs / 1000)]),
   ];
 }
 

@@ -7,11 +7,14 @@ import type { Operations, ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";
 import { processSamples } from "./process.ts";
-import { type ServiceSample, serviceSamples } from "./samples.ts";
+import { type ServiceSample, serviceSamples, sourceSamples } from "./samples.ts";
 import { MetricsTally, talliedKinds } from "./tally.ts";
 
 export interface ScrapeParts {
-  readonly operations: Pick<Operations, "services" | "targets" | "audit" | "info" | "images" | "webhooks">;
+  readonly operations: Pick<
+    Operations,
+    "services" | "targets" | "audit" | "info" | "images" | "webhooks" | "sources"
+  >;
   readonly store: Pick<Store, "desired" | "events" | "lastSequence">;
   readonly meter: Meter;
   readonly clock: Clock;
@@ -64,12 +67,13 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
   }
 
   return async () => {
-    const [services, targets, audit, info, webhooks] = await Promise.all([
+    const [services, targets, audit, info, webhooks, sources] = await Promise.all([
       operations.services({}, {}),
       operations.targets({}, {}),
       operations.audit({}, {}),
       operations.info({}, {}),
       operations.webhooks({}, {}),
+      operations.sources({}, {}),
     ]);
     await Promise.all([catchUp(), learnImages(services)]);
     const samples: readonly Sample[] = [
@@ -86,6 +90,7 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
         sample(metrics.webhookBacklog, { webhook: name }, backlog),
         sample(metrics.webhookFailing, { webhook: name }, failing === undefined ? 0 : 1),
       ]),
+      ...sources.flatMap(sourceSamples),
       sample(metrics.passes, {}, meter.passes),
       ...processSamples(info.startedAtMs),
     ];

@@ -49,7 +49,14 @@ function withRest(it: TestInstallation): Operations {
   const webhooks = async () => [
     { name: "team", backlog: 3, failing: { sinceMs: 0, attempts: 1, reason: "" } },
   ];
-  return { ...it.controller, ...auditor, images, webhooks } as unknown as Operations;
+  const sources = async () => [
+    {
+      ...{ service: "shop", lookedAtMs: 4_000, deployed: { commit: "c0ffee", atMs: 3_000, release: 1 } },
+      failing: { sinceMs: 0, attempts: 1, code: "spec_invalid", message: "", problems: [] },
+    },
+    { service: "bank.production" },
+  ];
+  return { ...it.controller, ...auditor, images, webhooks, sources } as unknown as Operations;
 }
 
 /** As Prometheus gets it, after an answer that was counted. */
