@@ -42,8 +42,7 @@ export function createAccess(options: AccessOptions): RemoteAccess {
   const { store, clock, log, folder, look, createApi } = options;
   const revocations = new Revocations();
   const owners = createOwners(store, options.operations);
-  const allowed = () => ({ files: [], urls: [] });
-  const guard = new RemoteGuard({ store, clock, owners, revocations, allowed });
+  const guard = new RemoteGuard({ store, clock, owners, revocations, allowed: () => store.access.places() });
   const pushes = createPushReceiver({ store, clock, look });
   const network = new NetworkListener({
     folder,

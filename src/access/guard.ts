@@ -12,6 +12,7 @@ import {
 } from "../domain/access/access.ts";
 import type { Actor } from "../domain/access/actor.ts";
 import type { AccessToken } from "../domain/access/identity.ts";
+import type { AllowedPlaces } from "../domain/access/places.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 import { clientOf, plainAddress } from "../lib/net/addresses.ts";
@@ -20,7 +21,7 @@ import type { Store } from "../store/store.ts";
 import { Budget } from "./budget.ts";
 import { isSameDigest, parseCredential } from "./credential.ts";
 import { Denials } from "./denials.ts";
-import { type AllowedPlaces, requireAllowed } from "./places.ts";
+import { requireAllowed } from "./places.ts";
 import type { Revocations } from "./revocations.ts";
 import { forbidden, mayOverride, mayUse, type Owners } from "./rights.ts";
 

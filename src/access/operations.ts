@@ -22,6 +22,7 @@ import type { Store } from "../store/store.ts";
 import { isSameDigest, newCredential, parseCredential } from "./credential.ts";
 import type { NetworkListener } from "./network.ts";
 import { createPipelineOperations, type PipelineOperations } from "./oidc/operations.ts";
+import { requirePlace } from "./places.ts";
 import type { Revocations } from "./revocations.ts";
 import { mayUse, type Owners } from "./rights.ts";
 
@@ -34,7 +35,17 @@ export interface AccessParts {
 
 export type AccessOperations = Pick<
   Operations,
-  "whoami" | "can" | "access" | "invite" | "login" | "revokeAccess" | "rotateToken" | "listen" | "unlisten"
+  | "whoami"
+  | "can"
+  | "access"
+  | "invite"
+  | "login"
+  | "revokeAccess"
+  | "rotateToken"
+  | "allowPlace"
+  | "disallowPlace"
+  | "listen"
+  | "unlisten"
 > &
   PipelineOperations;
 
@@ -80,8 +91,14 @@ export function createAccessOperations({
         tokens: access.tokens().map(({ digest: _, replacedBy: __, ...token }) => token),
         invites: access.invites().map(({ digest: _, ...invite }) => invite),
         rules: access.trustRules(),
+        places: access.places(),
       };
     },
+    allowPlace: async ({ place, reason }, { actor }) => {
+      requirePlace(place);
+      access.allow(place, { actor, reason });
+    },
+    disallowPlace: async ({ place, reason }, { actor }) => access.disallow(place, { actor, reason }),
     invite: async (asked, { actor }) => {
       const { open } = network;
       if (open === undefined) throw notListening(network.trouble);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clientOf, isLinkLocal } from "../lib/net/addresses.ts";
-import { isAllowedFile, isAllowedUrl, requireAllowed } from "./places.ts";
+import { isAllowedFile, isAllowedUrl, requireAllowed, requirePlace } from "./places.ts";
 
 test.each([
   "169.254.169.254",
@@ -76,4 +76,19 @@ test("a client is an IPv4 address, or 64 bits of IPv6", () => {
   expect(clientOf("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64");
   expect(clientOf("2001:db8::1")).toBe(clientOf("2001:db8::2"));
   expect(clientOf("2001:db8:0:1::1")).not.toBe(clientOf("2001:db8:0:2::1"));
+});
+
+test.each([
+  "/etc/kiln/tls/*",
+  "/etc/tls/shop.pem",
+  "https://prometheus.internal",
+  "http://10.0.0.1:9090/api/v1",
+])("%s can be allowed", (place) => expect(() => requirePlace(place)).not.toThrow());
+
+test.each([
+  ...["*", "/", "/*", "/etc", "/e*/tls/x", "etc/tls", "/etc/../root/*", "/etc/tls/.."],
+  ...["https://*", "https://user@example.com/", "https://example.com/?a=*", "https://example.com/#x"],
+  ...["http://169.254.169.254/", "file:///etc/passwd", "https://"],
+])("%s cannot be", (place) => {
+  expect(() => requirePlace(place)).toThrow(expect.objectContaining({ code: "usage" }));
 });

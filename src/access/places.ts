@@ -1,14 +1,7 @@
 import { matches } from "../domain/access/access.ts";
+import type { AllowedPlaces } from "../domain/access/places.ts";
 import { KilnError } from "../lib/errors.ts";
 import { isLinkLocal } from "../lib/net/addresses.ts";
-
-/** What requests over the network may name; nothing of a kind without an entry. */
-export interface AllowedPlaces {
-  /** Absolute paths of files, in which `*` stands for any characters. */
-  readonly files: readonly string[];
-  /** Beginnings of URLs, up to a whole part of their path. */
-  readonly urls: readonly string[];
-}
 
 /** The authority that is used when a service asks for a certificate and names no other. */
 const publicAuthorities = "https://acme-v02.api.letsencrypt.org/";
@@ -73,12 +66,35 @@ function isBelow(url: URL, beginning: string): boolean {
 
 function forbiddenFile(file: string): KilnError {
   return new KilnError("forbidden", `Requests over the network may not name the file ${file}.`, {
-    hint: "Keep the certificate as a secret (traffic.tls.secret), or deploy on the controller's machine.",
+    hint: `Keep the certificate as a secret (traffic.tls.secret), deploy on the controller's machine, or let someone allow the file there: kiln access allow ${file}`,
   });
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? `${new URL(url).origin}/` : "URL";
+}
+
+/**
+ * Throws `usage` for a place that no request could name, or that allows more than someone who reads it would think: a path must begin with a whole
+ * folder, and a URL have no more than its path.
+ */
+export function requirePlace(place: string): void {
+  const isFile = /^\/[^*/]+\//.test(place) && isAllowedFile(place, ["*"]);
+  if (isFile || (!place.startsWith("/") && isBeginning(place))) return;
+  throw new KilnError("usage", `${place} is not a place that requests can be allowed to name.`, {
+    hint: "Expected a path below a folder, such as /etc/kiln/tls/*, or the beginning of a URL, such as https://prometheus.example.com/api.",
+  });
+}
+
+function isBeginning(text: string): boolean {
+  if (!URL.canParse(text) || text.includes("*")) return false;
+  const { protocol, search, hash } = new URL(text);
+  const isWeb = protocol === "https:" || protocol === "http:";
+  return isWeb && search === "" && hash === "" && isAllowedUrl(text, [text]);
 }
 
 function forbiddenUrl(url: string): KilnError {
   return new KilnError("forbidden", `Requests over the network may not name the URL ${url}.`, {
-    hint: "Deploy on the controller's machine, where the URL may be named.",
+    hint: `Deploy on the controller's machine, where the URL may be named, or let someone allow it there: kiln access allow ${originOf(url)}`,
   });
 }

@@ -66,7 +66,10 @@ const within: { readonly [Name in Role]: readonly string[] } = {
   approver: [...viewing, "review", "approve"],
   deployer: [...viewing, ...steering, ...deploying],
   operator: [...viewing, ...steering, ...operating],
-  admin: [...[...viewing, ...steering, ...operating, ...deploying], ...["review", "approve", "removeSource"]],
+  admin: [
+    ...[...viewing, ...steering, ...operating, ...deploying, "review", "approve"],
+    ...["removeSource", "addSourceWebhook", "rotateSourceWebhook", "removeSourceWebhook"],
+  ],
 };
 
 const looking = [
@@ -143,6 +146,8 @@ test("these are not served over the network, not even to an admin", () => {
     "addSource",
     "addTarget",
     "addWebhook",
+    "allowPlace",
+    "disallowPlace",
     "endExec",
     "exec",
     "listen",

@@ -32,7 +32,7 @@ export function sourceGuard(
       requireMay: async (entry, asked) => {
         const refusal = (await mayUse(grants, entry, asked, owners)) ?? mayOverride(grants, asked);
         if (refusal !== undefined) throw refusal;
-        requireAllowed(asked, { files: [], urls: [] });
+        requireAllowed(asked, store.access.places());
       },
       requireMayExchange: (method, path) => {
         const refusal = mayExchange(grants, method, path);

@@ -1,8 +1,10 @@
 import type { Asker } from "../../domain/access/actor.ts";
 import type { AccessToken, Invite } from "../../domain/access/identity.ts";
+import type { AllowedPlaces } from "../../domain/access/places.ts";
 import type { TrustRule } from "../../domain/access/trust-rule.ts";
 import type { Workbench } from "../workbench.ts";
 import { type ListenAddress, removeListener, selectListener, setListener } from "./listener.ts";
+import { allowPlace, disallowPlace, selectPlaces } from "./places.ts";
 import {
   acceptInvite,
   insertInvite,
@@ -54,6 +56,12 @@ export interface AccessStore {
   exchange(token: NewToken, used: UsedIdToken, address: string): boolean;
   /** When and from where a token was last used. */
   touch(id: string, atMs: number, address: string): void;
+  /** What requests over the network may name. */
+  places(): AllowedPlaces;
+  /** Repeating it is fine. */
+  allow(place: string, by: Asker): void;
+  /** Throws `access_unknown`. */
+  disallow(place: string, by: Asker): void;
   /** Undefined: the controller does not listen for the network. */
   listener(): ListenAddress | undefined;
   listen(listener: ListenAddress, pin: string, by: Asker): void;
@@ -67,6 +75,9 @@ export function openAccess(bench: Workbench): AccessStore {
   return {
     token: (id) => selectToken(db, id),
     tokens: () => selectTokens(db),
+    places: () => selectPlaces(db),
+    allow: (place, by) => changing(() => allowPlace(bench, place, by)),
+    disallow: (place, by) => changing(() => disallowPlace(bench, place, by)),
     invite: (id) => selectInvite(db, id),
     invites: () => selectInvites(db, clock.now()),
     addInvite: (invite, by) => changing(() => insertInvite(bench, invite, by)),

@@ -20,7 +20,7 @@ const stateTables = [
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
-  ...["access_tokens", "access_invites", "access_listener", "access_rules", "access_used"],
+  ...["access_tokens", "access_invites", "access_listener", "access_rules", "access_used", "access_places"],
   ...["revoked_images", "channels", "webhooks", "sources", "source_webhooks", "moves"],
 ];
 

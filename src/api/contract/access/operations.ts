@@ -93,6 +93,23 @@ export const accessTable = {
     asks: "Because",
     answers: "Token",
   },
+  /** Repeating it is fine. Throws `usage`. */
+  allowPlace: {
+    method: "POST",
+    path: "/v1/access/allow",
+    needs: "local",
+    summary:
+      "Lets requests over the network name a file of the controller's machine, or a URL that it fetches.",
+    asks: "Place",
+  },
+  /** Throws `access_unknown`. */
+  disallowPlace: {
+    method: "POST",
+    path: "/v1/access/disallow",
+    needs: "local",
+    summary: "Lets requests over the network no longer name it. Releases that do stay as they are.",
+    asks: "Place",
+  },
   /** From now on, also after a restart. Throws `listen_failed`. */
   listen: {
     method: "POST",

@@ -32,6 +32,15 @@ const RevokeAccess = z.strictObject({
   reason: givenReason,
 });
 
+const Place = z.strictObject({
+  place: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .describe("An absolute path, in which `*` stands for any characters, or the beginning of a URL."),
+  reason,
+});
+
 const Listen = z.strictObject({
   address: z
     .string()
@@ -66,7 +75,7 @@ const DistrustPipelines = z.strictObject({ name: identityName, reason });
 /** What operations of access are asked with. */
 export const accessAsks = {
   ...{ Can, DistrustPipelines, ExchangeIdentity, Listen, Login, MakeInvite, RevokeAccess },
-  TrustPipelines,
+  ...{ Place, TrustPipelines },
 };
 
 const Self = z.object({
@@ -96,6 +105,11 @@ const AccessList = z.object({
   rules: z.array(
     z.object({ name: z.string(), issuer, claims, grants, addedAtMs: atMs, addedBy: z.string() }),
   ),
+  places: z
+    .object({ files: z.array(z.string()), urls: z.array(z.string()) })
+    .describe(
+      "Files of the controller's machine, and beginnings of URLs, that requests over the network may name.",
+    ),
 });
 
 const Invited = z.object({

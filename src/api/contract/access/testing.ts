@@ -33,6 +33,8 @@ export const accessAsked: AskedOf<typeof accessTable> = {
   distrustPipelines: [{ name: "shop-ci" }],
   revokeAccess: [{ who: "ada", reason: "she left" }],
   rotateToken: [{}],
+  allowPlace: [{ place: "/etc/kiln/tls/*", reason: "an old certificate" }],
+  disallowPlace: [{ place: "/etc/kiln/tls/*" }],
   listen: [{ address: ":7443", names: ["kiln.example.com"] }],
   unlisten: [{}],
 };
@@ -70,6 +72,7 @@ export const accessAnswered: OperationsOf<typeof accessTable> = {
     rules: [
       { name: "shop-ci", issuer, claims: { repository_id: ["74"] }, grants, addedAtMs: 1, addedBy: "root" },
     ],
+    places: { files: ["/etc/kiln/tls/*"], urls: ["https://prometheus.example.com/api"] },
   }),
   invite: async () => ({ login: "kiln1.a:1.pin.kiln_inv_x", id: "ijklmnop", expiresAtMs: 9 }),
   login: async () => token,
@@ -78,6 +81,8 @@ export const accessAnswered: OperationsOf<typeof accessTable> = {
   distrustPipelines: async () => ({ ids: ["abcdefgh"] }),
   revokeAccess: async () => ({ ids: ["abcdefgh"] }),
   rotateToken: async () => token,
+  allowPlace: async () => {},
+  disallowPlace: async () => {},
   listen: async () => ({ address: "[::]:7443", addresses: ["192.0.2.1:7443"], pin: "pin" }),
   unlisten: async () => {},
 };

@@ -1,6 +1,7 @@
 import type { Grant, Role } from "../../../domain/access/access.ts";
 import { grantText } from "../../../domain/access/access.ts";
 import { type AccessToken, type Invite, inviteMs } from "../../../domain/access/identity.ts";
+import type { AllowedPlaces } from "../../../domain/access/places.ts";
 import type { TrustRule } from "../../../domain/access/trust-rule.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { Style } from "../../output/style.ts";
@@ -64,9 +65,16 @@ export async function list(context: Context): Outcome {
     ...tokenLines(found.tokens, nowMs, style),
     ...inviteLines(found.invites, nowMs),
     ...ruleLines(found.rules),
+    ...placeLines(found.places),
   ];
   context.output.result(found, lines);
   return 0;
+}
+
+function placeLines({ files, urls }: AllowedPlaces): string[] {
+  const all = [...files, ...urls];
+  if (all.length === 0) return [];
+  return ["", "Requests over the network may name:", ...all.map((place) => `  ${plainText(place)}`)];
 }
 
 function tokenLines(tokens: readonly AccessToken[], nowMs: number, style: Style): string[] {

@@ -84,6 +84,20 @@ function addAdministration(access: Command, load: LoadCommand): void {
   command(access, "rotate", "replace the token of this context; the old one ends a day later")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./login.ts")).rotate));
+  command(
+    access,
+    "allow",
+    "let requests over the network name a file or a URL that the controller reads",
+    "kiln access allow '/etc/kiln/tls/*'",
+    "kiln access allow https://prometheus.example.com/api",
+  )
+    .argument("<PLACE>", "a path, in which * stands for any characters, or the beginning of a URL")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./places.ts")).allow));
+  command(access, "disallow", "take that back; releases that name it stay as they are")
+    .argument("<PLACE>", "as in `kiln access ls`")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./places.ts")).disallow));
   addTrust(group(access, "trust", "say which pipelines get access, without a secret"), load);
 }
 

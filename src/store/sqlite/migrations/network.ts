@@ -155,4 +155,8 @@ export const network: readonly string[] = [
   ALTER TABLE releases ADD COLUMN kept_by TEXT;
   ALTER TABLE releases ADD COLUMN kept_because TEXT;
   `,
+  `
+  -- Files of this machine and beginnings of URLs that requests over the network may name.
+  CREATE TABLE access_places (place TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,0 +1,24 @@
+import type { Context, Outcome } from "../../context.ts";
+import { plainText } from "../../output/text.ts";
+
+interface ReasonOptions {
+  readonly reason?: string;
+}
+
+export async function allow(context: Context, { reason }: ReasonOptions, place: string): Outcome {
+  await (await context.connect()).allowPlace({ place, reason });
+  const what = place.startsWith("/") ? "this file" : "what is below this URL";
+  context.output.result({ place }, [
+    `Requests over the network may name ${what} from now on: ${plainText(place)}`,
+    "  The controller reads it for anyone who may deploy. `kiln access ls` lists all such places.",
+  ]);
+  return 0;
+}
+
+export async function disallow(context: Context, { reason }: ReasonOptions, place: string): Outcome {
+  await (await context.connect()).disallowPlace({ place, reason });
+  context.output.result({ place }, [
+    `Requests over the network may no longer name ${plainText(place)}; releases that name it stay as they are.`,
+  ]);
+  return 0;
+}

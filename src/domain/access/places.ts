@@ -1,0 +1,7 @@
+/** What requests over the network may name; nothing of a kind without an entry. */
+export interface AllowedPlaces {
+  /** Absolute paths of files, in which `*` stands for any characters. */
+  readonly files: readonly string[];
+  /** Beginnings of URLs, up to a whole part of their path. */
+  readonly urls: readonly string[];
+}
