@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../../src/lib/testing.ts";
+import { whyNoIpv6 } from "../../src/platform/local/network/ipv6.ts";
 import { hasResolver } from "../../src/platform/local/network/names/resolver.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
@@ -9,12 +10,17 @@ import { type LittleService, littleService } from "./little-service.ts";
 const why = whyNoServers() ?? (hasResolver() ? undefined : "dnsmasq is not installed");
 if (why !== undefined) console.log(`Skipped: services that call each other by name, because ${why}.`);
 
+/** The IPv6 address that the name of the shop leads to; nothing on a machine without IPv6. */
+const byIpv6 = whyNoIpv6() === undefined ? ["$A6 8080"] : [];
+
 /** Calls again and again, and prints the last line of what it gets each time. */
 function calls(...addresses: readonly string[]): string {
   const ask = (address: string) =>
     `echo "got $(busybox nc -w 60 ${address} < /req 2>&1 | busybox tail -n 1)"`;
   const gateway = "G=$(busybox ip route | busybox sed -n 's/default via \\([0-9.]*\\).*/\\1/p')";
-  return `${gateway}; while true; do ${addresses.map(ask).join("; ")}; busybox usleep 20000; done`;
+  const ipv6 =
+    "A6=$(busybox nslookup -type=aaaa shop.kiln.internal | busybox sed -n 's/^Address: \\(fd.*\\)/\\1/p')";
+  return `${gateway}; ${ipv6}; while true; do ${addresses.map(ask).join("; ")}; busybox usleep 20000; done`;
 }
 
 /** A service without a port. */
@@ -59,7 +65,7 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
   }
 
   test("no call is lost while the servers of the name are replaced", async () => {
-    await deployCaller("web", calls("shop 8080", "shop.kiln.internal 8080"));
+    await deployCaller("web", calls("shop 8080", "shop.kiln.internal 8080", ...byIpv6));
     await waitUntil(async () => (await answersOf("web")).includes("one"), 120_000, "web has got its answers");
     await shop.setPage("two");
     await kiln.ok(["deploy"], { cwd: shop.folder });
@@ -69,10 +75,10 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
 
   test("a server of another environment is refused, by the name and at the router's ports", async () => {
     // A refusal names no port; the last one tells that all have been asked.
-    const ways = [`$G ${shop.port}`, `$G ${preview}`, "shop 8080", "shop.kiln.internal 8080"];
+    const ways = [`$G ${shop.port}`, `$G ${preview}`, "shop 8080", "shop.kiln.internal 8080", ...byIpv6];
     await deployCaller("probe", calls(...ways), "staging");
     await waitUntil(
-      async () => (await answersOf("probe.staging")).length >= 3,
+      async () => (await answersOf("probe.staging")).length >= 3 + byIpv6.length,
       120_000,
       "probe.staging has got its answers",
     );
@@ -81,6 +87,7 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
       "nc: bad address 'shop'",
       expect.stringMatching(/10\.\d+\.\d+\.1\): Connection refused/),
       expect.stringMatching(/198\.18\.\d+\.\d+\): Connection refused/),
+      ...byIpv6.map(() => expect.stringMatching(/fd[0-9a-f:]+:1::[0-9a-f]+\): Connection refused/)),
     ]);
   });
 

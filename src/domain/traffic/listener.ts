@@ -12,6 +12,8 @@ export interface RequestMatch {
 export interface Frontend extends TrafficSpec {
   /** Only servers come in here, by the service's name and this port. Absent: it is open to all. */
   readonly named?: number | undefined;
+  /** Besides `address`. Absent: there is no other. */
+  readonly address6?: string | undefined;
   /** No one can connect to it any more; the connections that are open continue. */
   readonly closed?: true | undefined;
 }
@@ -44,6 +46,7 @@ interface PortSpec {
   readonly proxies: readonly string[] | undefined;
   /** Whether it is for servers alone: its address need not be there before they are. */
   readonly isNamed?: boolean;
+  readonly address6?: string | undefined;
 }
 
 /** The host names of a service's traffic; none: every host that no other service names. */
@@ -74,10 +77,10 @@ export function listenersOf(traffic: Frontend): readonly ListenerSpec[] {
   const { listen, mode, address, acceptProxy, trustedProxies, redirect } = traffic;
   const isTls = traffic.tls !== undefined;
   const port = { mode, isTls, address, proxies: acceptProxy ? (trustedProxies ?? []) : undefined };
-  if (traffic.named !== undefined)
-    return [
-      { listen, port: { ...port, isNamed: true }, routes: [{ match: { host: undefined, path: "/" } }] },
-    ];
+  if (traffic.named !== undefined) {
+    const named = { ...port, isNamed: true, ...(traffic.address6 && { address6: traffic.address6 }) };
+    return [{ listen, port: named, routes: [{ match: { host: undefined, path: "/" } }] }];
+  }
   const to = { scheme: isTls ? "https" : "http", port: listen } as const;
   const moved = (redirect?.hosts ?? []).map((host) => {
     return { match: { host, path: "/" }, redirect: { ...to, host: mainHost(traffic) } };

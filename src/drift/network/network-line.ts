@@ -51,10 +51,11 @@ function settingDifference(text: string): Difference {
 }
 
 /** Those that follow from an address or a link the kernel makes itself, and any other of that name shows in /proc. */
-function routeDifference(text: string, { gateway }: ServerNetwork): Difference | undefined {
+function routeDifference(text: string, { gateway, ipv6 }: ServerNetwork): Difference | undefined {
   // What follows from the state of the link is not the route's own: ip-route(8), "nexthop flags".
   const route = text.replace(/ dev \S+| dead\b| linkdown\b/g, "");
   if (/ proto kernel\b/.test(route) || route === `default via ${gateway}`) return undefined;
+  if (ipv6 && route === `default via ${ipv6.gateway} metric 1024 pref medium`) return undefined;
   const detail = `its network namespace has a route that Kiln did not make: ${route}`;
   return { kind: "network", subject: `route ${route}`, detail };
 }

@@ -43,10 +43,15 @@ const untouched = {
   arp: "IP address HW type Flags HW address Mask Device\n10.247.184.1 0x1 0x2 02:6b:0a:f7:b8:01 * eth0\n",
 };
 
+const ipv6 = { address: "fd12:3456:789a::2", prefixBits: 64, gateway: "fd12:3456:789a::1" };
+
 type File = Parameters<Parameters<typeof compareNetwork>[0]>[0];
-const found = (changed: Partial<Record<File, string>>) => {
+const found = (
+  changed: Partial<Record<File, string>>,
+  network: typeof asked & { ipv6?: typeof ipv6 } = asked,
+) => {
   const texts: Partial<Record<File, string>> = { ...untouched, ...changed };
-  return compareNetwork((file) => texts[file] ?? "", asked).map(({ what }) => what);
+  return compareNetwork((file) => texts[file] ?? "", network).map(({ what }) => what);
 };
 
 test("what Kiln and the kernel have made is nothing to tell", () => {
@@ -85,4 +90,27 @@ test("a table of iptables that a program has used", () => {
     "iptables table nat",
     "ip6tables table mangle",
   ]);
+});
+
+test("its own IPv6 address, prefix and way out, and nothing beside them", () => {
+  const [net, rest] = [`fd123456789a${"0".repeat(20)}`, `${zeros} 00`];
+  const line = (to: string, via = zeros) =>
+    `${to} ${rest} ${via} 00000100 00000001 00000000 00000001     eth0\n`;
+  const own = `${net.slice(0, -1)}2`;
+  const gateway = `${net.slice(0, -1)}1`;
+  const made = {
+    if_inet6: `${untouched.if_inet6}${own} 02 40 00 80     eth0\n`,
+    ipv6_route: routes6 + line(`${net} 40`) + line(`${own} 80`) + line(`${zeros} 00`, gateway),
+  };
+  const told = (change: Partial<typeof made>) => found({ ...made, ...change }, { ...asked, ipv6 });
+  expect(told({})).toEqual([]);
+  expect(told({ if_inet6: made.if_inet6.replaceAll("2 02 40", "3 02 40") })).toEqual([
+    "address fd12:3456:789a:0:0:0:0:3",
+  ]);
+  expect(told({ if_inet6: made.if_inet6.replace(" 02 40 ", " 02 30 ") })).toEqual([
+    "address fd12:3456:789a:0:0:0:0:2",
+  ]);
+  const other = made.ipv6_route + line(`${zeros} 00`, own);
+  expect(told({ ipv6_route: other })).toEqual(["route 0:0:0:0:0:0:0:0/0"]);
+  expect(found(made)).toHaveLength(4);
 });

@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import { hexOf } from "../../lib/net/addresses.ts";
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 import type { ServerNetwork, Subject } from "../../platform/linux/subject.ts";
 import type { Difference } from "../checks/detector.ts";
@@ -45,8 +46,8 @@ export function compareNetwork(
     ...strangeLinks(textOf("dev"), asked),
     ...strangeRoutes(textOf("route"), asked),
     ...strangePrefixes(textOf("fib_trie"), asked),
-    ...strangeAddresses6(textOf("if_inet6")),
-    ...strangeRoutes6(textOf("ipv6_route")),
+    ...strangeAddresses6(textOf("if_inet6"), asked),
+    ...strangeRoutes6(textOf("ipv6_route"), asked),
     ...setNeighbours(textOf("arp")),
     ...tables("iptables", textOf("ip_tables_names")),
     ...tables("ip6tables", textOf("ip6_tables_names")),
@@ -121,10 +122,11 @@ function prefixesOf(asked: ServerNetwork): ReadonlySet<string> {
 
 const loopback6 = "00000000000000000000000000000001";
 
-/** `ADDRESS INDEX BITS SCOPE FLAGS LINK`: Kiln gives none. */
-function strangeAddresses6(text: string): readonly Strange[] {
+/** `ADDRESS INDEX BITS SCOPE FLAGS LINK`: Kiln gives one at most. */
+function strangeAddresses6(text: string, { ipv6 }: ServerNetwork): readonly Strange[] {
+  const own = ipv6 && `${hexOf(ipv6.address)} ${ipv6.prefixBits.toString(16)}`;
   return rows(text)
-    .filter(([address]) => address !== loopback6)
+    .filter(([address, , bits]) => address !== loopback6 && `${address} ${bits}` !== own)
     .map(([address = ""]) => ({ what: `address ${colons(address)}` }));
 }
 
@@ -132,10 +134,27 @@ function strangeAddresses6(text: string): readonly Strange[] {
 const refuses = 0x0200;
 const kernelRoutes6: ReadonlySet<string> = new Set([`${loopback6} 80`, `ff${"0".repeat(30)} 08`]);
 
+const none6 = "0".repeat(32);
+
+/** What follows from its address, and its way out: `DESTINATION/BITS GATEWAY`, as numbers. */
+function routesOf6({ ipv6 }: ServerNetwork): ReadonlySet<string> {
+  if (ipv6 === undefined) return new Set();
+  const own = hexOf(ipv6.address);
+  const digits = ipv6.prefixBits / 4;
+  const net = own.slice(0, digits).padEnd(32, "0");
+  return new Set([
+    `${own} 80 ${none6}`,
+    `${net} ${ipv6.prefixBits.toString(16)} ${none6}`,
+    `${none6} 00 ${hexOf(ipv6.gateway)}`,
+  ]);
+}
+
 /** `DESTINATION BITS SOURCE BITS GATEWAY METRIC REFCNT USE FLAGS LINK` of all tables, numbers in hex. */
-function strangeRoutes6(text: string): readonly Strange[] {
+function strangeRoutes6(text: string, asked: ServerNetwork): readonly Strange[] {
+  const expected = routesOf6(asked);
   return rows(text)
-    .filter(([to = "", bits = "", , , , metric, , , flags = "", link]) => {
+    .filter(([to = "", bits = "", from, , via = "", metric, , , flags = "", link]) => {
+      if (from === none6 && expected.has(`${to} ${bits} ${via}`)) return false;
       const isKernels =
         link === "lo" && metric === "ffffffff" && (Number.parseInt(flags, 16) & refuses) !== 0;
       return !isKernels && !kernelRoutes6.has(`${to} ${bits}`);

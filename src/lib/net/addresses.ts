@@ -73,3 +73,13 @@ export function isPublic(address: string): boolean {
   if (isIP(plain) === 4) return !special.check(plain, "ipv4");
   return isIP(plain) === 6 && global.check(plain, "ipv6") && !special.check(plain, "ipv6");
 }
+
+/** `fd00::1` in 32 hexadecimal digits, as files of /proc/net have it. */
+export function hexOf(address6: string): string {
+  const [head = "", tail] = address6.split("::");
+  const groups = (part: string) => (part === "" ? [] : part.split(":"));
+  const before = groups(head);
+  const after = groups(tail ?? "");
+  const zeros = new Array<string>(8 - before.length - after.length).fill("0");
+  return [...before, ...zeros, ...after].map((group) => group.padStart(4, "0")).join("");
+}

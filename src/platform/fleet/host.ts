@@ -79,6 +79,8 @@ export interface OfferedName {
 export interface NamedWay {
   readonly port: number;
   readonly address: string;
+  /** For those who ask by IPv6. Absent: no one does. */
+  readonly address6?: string | undefined;
   readonly listen: number;
 }
 

@@ -47,6 +47,8 @@ export interface ServerNetwork {
   readonly prefixBits: number;
   /** Where its one route leads that is not of that prefix. */
   readonly gateway: string;
+  /** The same of IPv6. Absent: it was made without. */
+  readonly ipv6?: Pick<ServerNetwork, "address" | "prefixBits" | "gateway"> | undefined;
 }
 
 /** A file that a root file system is mounted from. */

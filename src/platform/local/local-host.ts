@@ -213,7 +213,7 @@ function callersOf(records: ServerRecords): readonly Caller[] {
   return records
     .all()
     .filter(({ freed }) => !freed)
-    .map(({ address, release }) => ({ address, service: release.service }));
+    .map(({ address, address6, release }) => ({ address, address6, service: release.service }));
 }
 
 /** How long what a killed controller has begun may take to end. */

@@ -7,7 +7,9 @@ import type { Gap, Readiness } from "../contract/readiness.ts";
 import { type CgroupSupport, isRootOccupied } from "../linux/cgroups.ts";
 import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "../linux/mounts.ts";
 import type { HostContext } from "./context.ts";
+import { ipv6Words } from "./network/choice.ts";
 import { filterRules } from "./network/commands.ts";
+import { whyNoIpv6 } from "./network/ipv6.ts";
 import { noNameServers, readResolvers } from "./network/resolvers.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
@@ -167,15 +169,19 @@ function removeEmptyFolders(path: string, top: string): void {
  */
 async function probeNetwork(host: HostContext): Promise<Finding> {
   const { tag } = host;
-  const fact = "bridge, veth, nftables; IPv4 forwarding is switched on with the first server and left on";
+  const facts = [
+    "bridge, veth, nftables; IPv4 forwarding is switched on with the first server and left on",
+    await ipv6Words(),
+  ];
   const links = "link add probe type bridge\nlink add probe0 type veth peer name probe1\n";
-  const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500 };
+  const ipv6 = { prefix: "fd00:1:1", isOn: whyNoIpv6() === undefined };
+  const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500, ipv6 };
   try {
     await Promise.all([
       exec(["unshare", "--net", "ip", "-batch", "-"], { input: links }),
       exec(["nft", "--check", "-f", "-"], { input: filterRules(network) }),
     ]);
-    return { facts: [fact], gaps: await lookAtNetwork(host) };
+    return { facts, gaps: await lookAtNetwork(host) };
   } catch (error) {
     return fatal(
       `Networks for servers cannot be made: ${toKilnError(error).message}`,

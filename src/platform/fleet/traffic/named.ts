@@ -61,6 +61,9 @@ export async function offerNames(
   return named.flatMap((frontend) =>
     ways
       .filter(({ port }) => port === frontend.named)
-      .map(({ listen, address }) => ({ ...frontend, listen, address })),
+      .map(({ listen, address, address6 }) => ({
+        ...{ ...frontend, listen, address },
+        ...(address6 === undefined ? {} : { address6 }),
+      })),
   );
 }

@@ -1,11 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { chooseSubnet, formatSubnet, overlap, parseSubnet, type Subnet } from "../../linux/addresses.ts";
+import { isFree, type UniqueLocalPrefix, uniqueLocalPrefix } from "../../linux/unique-local.ts";
 import type { HostPaths } from "../paths.ts";
 import { bridgeName, guardRoute, type Network } from "./commands.ts";
+import { whyNoIpv6 } from "./ipv6.ts";
+import { hasWayOut6 } from "./ipv6-parts.ts";
 import { readResolvers } from "./resolvers.ts";
 import { type Route, routesSchema } from "./state.ts";
 
@@ -16,33 +20,65 @@ export interface Chooser {
   readonly inUse: () => boolean;
 }
 
-const recordSchema = z.object({ subnet: z.string(), mtu: z.int() });
+const recordSchema = z.object({
+  subnet: z.string(),
+  mtu: z.int(),
+  /** Absent: the machine has had no IPv6, or an older Kiln has chosen. */
+  prefix: z.string().optional(),
+});
 
 /**
  * The addresses of this installation: chosen once and recorded. Another choice is made only while no server uses them and a
- * network of others has come to overlap. Throws `platform_unusable` when none is free.
+ * network of others has come to overlap. An IPv6 prefix is added as soon as the machine has IPv6. Throws `platform_unusable`
+ * when none is free.
  */
-export async function readNetwork({ paths, tag, inUse }: Chooser): Promise<Network> {
-  const recorded = recordedNetwork(paths, tag);
-  if (recorded && inUse()) return recorded;
-  const routes = (await readRoutes()).filter((route) => !isOurs(tag, route));
-  if (recorded && !takenBy(routes).some((other) => overlap(other, recorded.subnet))) return recorded;
-  return choose(paths, tag, routes);
+export async function readNetwork(chooser: Chooser): Promise<Network> {
+  const { paths, tag } = chooser;
+  const before = recordedNetwork(paths, tag);
+  const after = await chosen(chooser, before);
+  if (after !== before) {
+    const { subnet, mtu, ipv6 } = after;
+    const record = { subnet: formatSubnet(subnet), mtu, prefix: ipv6?.prefix };
+    await writeFileAtomic(paths.network, JSON.stringify(record));
+  }
+  return after;
 }
 
 /** The choice on record, for what must be found without making anything. */
 export function recordedNetwork(paths: HostPaths, tag: string): Network | undefined {
   try {
-    const { subnet, mtu } = recordSchema.parse(JSON.parse(readFileSync(paths.network, "utf8")));
+    const { subnet, mtu, prefix } = recordSchema.parse(JSON.parse(readFileSync(paths.network, "utf8")));
     const parsed = parseSubnet(subnet);
-    return parsed && { tag, subnet: parsed, mtu };
+    if (parsed === undefined) return undefined;
+    const network = { tag, subnet: parsed, mtu };
+    return prefix === undefined
+      ? network
+      : { ...network, ipv6: { prefix, isOn: whyNoIpv6(mtu) === undefined } };
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }
 
-async function choose(paths: HostPaths, tag: string, routes: readonly Route[]): Promise<Network> {
+/** Whether the machine has IPv6 by now, and the installation no addresses of it. */
+export function lacksPrefix({ mtu, ipv6 }: Network): boolean {
+  return ipv6 === undefined && whyNoIpv6(mtu) === undefined;
+}
+
+async function chosen({ tag, inUse }: Chooser, recorded: Network | undefined): Promise<Network> {
+  if (recorded && inUse())
+    return lacksPrefix(recorded) ? withPrefix(recorded, await readRoutes6(tag)) : recorded;
+  const routes = (await readRoutes("-4")).filter((route) => !isOurs(tag, route));
+  const isKept = recorded && !takenBy(routes).some((other) => overlap(other, recorded.subnet));
+  const network = isKept ? recorded : await choose(tag, routes);
+  if (whyNoIpv6(network.mtu) !== undefined) return network;
+  const others = await readRoutes6(tag);
+  const prefix = recorded?.ipv6?.prefix;
+  if (prefix === undefined || !isFree(prefix, others)) return withPrefix(network, others);
+  return network.ipv6 ? network : { ...network, ipv6: { prefix, isOn: true } };
+}
+
+async function choose(tag: string, routes: readonly Route[]): Promise<Network> {
   const subnet = chooseSubnet(tag, takenBy(routes));
   if (!subnet) {
     throw new KilnError(
@@ -54,8 +90,13 @@ async function choose(paths: HostPaths, tag: string, routes: readonly Route[]): 
     );
   }
   const mtu = await linkMtu(routes.find(({ dst }) => dst === "default")?.dev);
-  await writeFileAtomic(paths.network, JSON.stringify({ subnet: formatSubnet(subnet), mtu }));
   return { tag, subnet, mtu };
+}
+
+function withPrefix(network: Network, others: readonly string[]): Network {
+  let prefix: UniqueLocalPrefix | undefined;
+  while (prefix === undefined || !isFree(prefix, others)) prefix = uniqueLocalPrefix(randomBytes(5));
+  return { ...network, ipv6: { prefix, isOn: true } };
 }
 
 /** What an earlier run has left does not count as a foreign network. */
@@ -71,9 +112,24 @@ function takenBy(routes: readonly Route[]): readonly Subnet[] {
     .filter((subnet) => subnet !== undefined);
 }
 
-async function readRoutes(): Promise<readonly Route[]> {
-  const { stdout } = await exec(["ip", "-json", "-details", "-4", "route", "show", "table", "all"]);
+async function readRoutes(family: "-4" | "-6"): Promise<readonly Route[]> {
+  const { stdout } = await exec(["ip", "-json", "-details", family, "route", "show", "table", "all"]);
   return routesSchema.parse(JSON.parse(stdout || "[]"));
+}
+
+/** IPv6 networks that others have. */
+async function readRoutes6(tag: string): Promise<readonly string[]> {
+  return (await readRoutes("-6")).filter((route) => !isOurs(tag, route)).map(({ dst }) => dst);
+}
+
+/** What servers of this machine have of IPv6. */
+export async function ipv6Words(): Promise<string> {
+  const routes = await readRoutes("-4");
+  const why = whyNoIpv6(await linkMtu(routes.find(({ dst }) => dst === "default")?.dev));
+  if (why !== undefined) return `no IPv6 in servers: ${why}`;
+  return hasWayOut6({ routes6: await readRoutes("-6") })
+    ? "IPv6 in servers, outbound by this machine's address; IPv6 forwarding is switched on with the first server and left on"
+    : "IPv6 in servers for names of services only, since this machine has no IPv6 default route";
 }
 
 const mtuSchema = z.tuple([z.looseObject({ mtu: z.int() })]);

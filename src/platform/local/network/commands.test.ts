@@ -84,3 +84,28 @@ test("what was opened is closed again, and nothing of others", () => {
     ours.map((rule) => rule.replace("-A", "-w -D")),
   );
 });
+
+test("by IPv6 servers reach of the machine what names lead to, and each sends from its own address", () => {
+  const ipv6 = { prefix: "fd12:3456:789a", isOn: true };
+  const from = '    iifname "kiln-0123abcd" ip6 saddr fd12:3456:789a::/64';
+  const [before = "", rest = ""] = filterRules({ ...network, ipv6 }).split("  chain input {\n");
+  expect(before).toContain('    ip6 saddr fd12:3456:789a::/64 oifname != "kiln-0123abcd" masquerade\n');
+  expect(rest.split("\n").slice(1, 10)).toEqual([
+    `${from} icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept`,
+    `${from} ct state new add @connections6 { ip6 saddr ct count over 8192 } drop`,
+    `${from} ct state established,related accept`,
+    `${from} ip6 daddr fd12:3456:789a::1 icmpv6 type echo-request accept`,
+    `${from} ct status dnat th dport 24000-32767 accept`,
+    `${from} meta l4proto tcp reject with tcp reset`,
+    `${from} reject`,
+    '    iifname "kiln-0123abcd" meta nfproto ipv6 drop',
+    expect.stringContaining("@connections {"),
+  ]);
+  expect(filterRules({ ...network, ipv6: { ...ipv6, isOn: false } })).toBe(filterRules(network));
+  const batch = configureBatch(network, { ...port, address6: "fd12:3456:789a::2" }).split("\n");
+  expect(batch.slice(-3)).toEqual([
+    "addr add fd12:3456:789a::2/64 dev eth0 nodad",
+    "route add default via fd12:3456:789a::1 dev eth0",
+    "",
+  ]);
+});

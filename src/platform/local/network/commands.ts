@@ -8,7 +8,9 @@ import {
   type Subnet,
   subnetSize,
 } from "../../linux/addresses.ts";
+import { gateway6, gatewayOf, serversPrefix, type UniqueLocalPrefix } from "../../linux/unique-local.ts";
 import { ownerOf } from "../server/user-namespaces.ts";
+import { nameWays } from "./names/assignment.ts";
 
 /** The network of one installation. */
 export interface Network {
@@ -16,6 +18,17 @@ export interface Network {
   readonly subnet: Subnet;
   /** Largest packet in bytes that the way out of the machine takes. */
   readonly mtu: number;
+  /** Absent: none was chosen yet. */
+  readonly ipv6?: {
+    readonly prefix: UniqueLocalPrefix;
+    /** Whether the machine has IPv6 now. */
+    readonly isOn: boolean;
+  };
+}
+
+/** Undefined while there is no IPv6 for servers. */
+export function prefixOf({ ipv6 }: Network): UniqueLocalPrefix | undefined {
+  return ipv6?.isOn ? ipv6.prefix : undefined;
 }
 
 /** What a running server's network is known by. */
@@ -35,6 +48,8 @@ export interface Port {
   /** The host's end of the veth pair; at most 15 bytes (IFNAMSIZ, netdevice(7)). */
   readonly link: string;
   readonly address: number;
+  /** Absent: it has none. */
+  readonly address6?: string | undefined;
 }
 
 export function bridgeName(tag: string): string {
@@ -70,7 +85,7 @@ export function attachBatch(
   return lines(
     holder === undefined ? `netns add ${namespace}` : `netns attach ${namespace} ${holder}`,
     `link add name ${link} mtu ${mtu} type veth ${peer}`,
-    ...withoutIpv6(link),
+    ...withoutLinkLocal(link),
     `link set ${link} master ${bridgeName(tag)} up`,
     `link set ${link} type bridge_slave isolated on`,
     `route get ${formatAddress(address)}`,
@@ -81,13 +96,16 @@ export function attachBatch(
 export const insideLinks = { process: ["lo", "eth0"], machine: ["lo", "eth0", "br0", "tap0"] } as const;
 
 /** Lines for `ip -batch`, in the server's namespace. */
-export function configureBatch({ subnet }: Network, { address }: Port): string {
+export function configureBatch({ subnet }: Network, { address, address6 }: Port): string {
   return lines(
     "link set lo up",
-    ...withoutIpv6("eth0"),
+    ...withoutLinkLocal("eth0"),
     `addr add ${formatAddress(address)}/${subnet.bits} dev eth0`,
     "link set eth0 up",
     `route add default via ${formatAddress(gateway(subnet))}`,
+    ...(address6 === undefined
+      ? []
+      : [`addr add ${address6}/64 dev eth0 nodad`, `route add default via ${gatewayOf(address6)} dev eth0`]),
   );
 }
 
@@ -110,7 +128,7 @@ export function machineBatch({ mtu }: Network, { address }: Port): string {
     "link set lo up",
     `link add br0 mtu ${mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
     `tuntap add dev ${machineLink} mode tap user ${machineUser(address)}`,
-    ...["br0", "eth0", machineLink].flatMap(withoutIpv6),
+    ...["br0", "eth0", machineLink].flatMap(withoutLinkLocal),
     `link set ${machineLink} mtu ${mtu} master br0 up`,
     "link set eth0 master br0 up",
     "link set br0 up",
@@ -139,8 +157,8 @@ export function machineRules({ address }: Port): string {
   );
 }
 
-/** Link-local addresses would lead past every rule about IPv4. A kernel without IPv6 has none, and refuses the word. */
-export function withoutIpv6(link: string): readonly string[] {
+/** The kernel gives a link no address by itself. A kernel without IPv6 refuses the word. */
+export function withoutLinkLocal(link: string): readonly string[] {
   return existsSync("/proc/sys/net/ipv6") ? [`link set ${link} addrgenmode none`] : [];
 }
 
@@ -155,33 +173,44 @@ export function detachBatch({ namespace, link }: Port): string {
  * What would be one more is dropped. Counting takes longer the more there are, which is a reason for no more.
  */
 export const mostConnections = 8_192;
-const capped = `add @connections { ip saddr ct count over ${mostConnections} } drop`;
+const capped = (set: string, from: string) => `add @${set} { ${from} ct count over ${mostConnections} } drop`;
+
+/** Where clouds have a machine's metadata by IPv6, outside of link-local addresses: AWS, Google. */
+const metadata6 = "fd00:ec2::254, fd20:ce::254";
 
 /**
  * For `nft -f -`, as one transaction that may be repeated: servers reach the world through the machine's address;
- * only the machine itself opens connections to them, and they open none to each other. Nothing of theirs reaches the
- * machine by IPv6, and no server fills the table of connections that all share.
+ * only the machine itself opens connections to them, and they open none to each other. Of the machine they reach by IPv6
+ * what names lead to, and no server fills the table of connections that all share.
  */
-export function filterRules({ tag, subnet }: Network): string {
+export function filterRules(network: Network): string {
+  const { tag, subnet } = network;
+  const prefix = prefixOf(network);
   const bridge = bridgeName(tag);
+  const { set6, input6, forward6, postrouting6 } =
+    prefix === undefined ? noIpv6 : ipv6Rules(bridge, subnet, prefix);
   return lines(
     ...removeFilterRules(tag).trimEnd().split("\n"),
     `table inet ${bridge} {`,
     "  set connections {",
     `    type ipv4_addr; size ${subnetSize(subnet)}; flags dynamic;`,
     "  }",
+    ...set6,
     "  chain postrouting {",
     "    type nat hook postrouting priority srcnat; policy accept;",
     `    ip saddr ${formatSubnet(subnet)} oifname != "${bridge}" masquerade`,
+    ...postrouting6,
     "  }",
     "  chain input {",
     "    type filter hook input priority filter; policy accept;",
+    ...input6,
     `    iifname "${bridge}" meta nfproto ipv6 drop`,
-    `    iifname "${bridge}" ct state new ${capped}`,
+    `    iifname "${bridge}" ct state new ${capped("connections", "ip saddr")}`,
     "  }",
     "  chain forward {",
     "    type filter hook forward priority filter; policy accept;",
-    `    iifname "${bridge}" ct state new ${capped}`,
+    `    iifname "${bridge}" ct state new ${capped("connections", "ip saddr")}`,
+    ...forward6,
     `    oifname "${bridge}" iifname != "${bridge}" ct state established,related accept`,
     `    oifname "${bridge}" drop`,
     "  }",
@@ -189,16 +218,47 @@ export function filterRules({ tag, subnet }: Network): string {
   );
 }
 
+type Ipv6Rules = Readonly<Record<"set6" | "input6" | "forward6" | "postrouting6", readonly string[]>>;
+
+const noIpv6: Ipv6Rules = { set6: [], input6: [], forward6: [], postrouting6: [] };
+
+function ipv6Rules(bridge: string, subnet: Subnet, prefix: UniqueLocalPrefix): Ipv6Rules {
+  const servers = serversPrefix(prefix);
+  const from = `iifname "${bridge}" ip6 saddr ${servers}`;
+  return {
+    set6: ["  set connections6 {", `    type ipv6_addr; size ${subnetSize(subnet)}; flags dynamic;`, "  }"],
+    input6: [
+      `    ${from} icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept`,
+      `    ${from} ct state new ${capped("connections6", "ip6 saddr")}`,
+      `    ${from} ct state established,related accept`,
+      `    ${from} ip6 daddr ${gateway6(prefix)} icmpv6 type echo-request accept`,
+      `    ${from} ct status dnat th dport ${nameWays.first}-${nameWays.last} accept`,
+      `    ${from} meta l4proto tcp reject with tcp reset`,
+      `    ${from} reject`,
+    ],
+    forward6: [
+      `    ${from} ct state new ${capped("connections6", "ip6 saddr")}`,
+      `    ${from} ip6 daddr { ${metadata6} } reject`,
+      `    iifname "${bridge}" meta nfproto ipv6 ip6 saddr != ${servers} drop`,
+    ],
+    postrouting6: [`    ip6 saddr ${servers} oifname != "${bridge}" masquerade`],
+  };
+}
+
 /** Adding first makes the removal of what isn't there succeed. */
 export function removeFilterRules(tag: string): string {
   return lines(`add table inet ${bridgeName(tag)}`, `delete table inet ${bridgeName(tag)}`);
 }
 
+/** Programs that may have set a policy of forwarding, and what they print with `-S FORWARD`. Absent: not installed. */
+export type ForwardLists = Readonly<Partial<Record<(typeof forwardPrograms)[number], string>>>;
+export const forwardPrograms = ["iptables", "ip6tables"] as const;
+
 /**
  * Where something else (Docker, ufw) has set the FORWARD policy to DROP, an accept in our own table is not enough:
- * a packet must pass every table. Arguments of the missing `iptables` calls, from what `iptables -S FORWARD` prints.
+ * a packet must pass every table. Arguments of the missing calls, from what the program prints.
  */
-export function forwardRules(tag: string, present: string): readonly (readonly string[])[] {
+export function forwardRules(tag: string, present = ""): readonly (readonly string[])[] {
   const lines = present.split("\n");
   if (!lines.includes("-P FORWARD DROP")) return [];
   return ourForwardRules(tag)
@@ -206,8 +266,8 @@ export function forwardRules(tag: string, present: string): readonly (readonly s
     .map((rule) => ["-w", "-I", "FORWARD", ...rule]);
 }
 
-/** Arguments of the `iptables` calls that take them away again. */
-export function removeForwardRules(tag: string, present: string): readonly (readonly string[])[] {
+/** Arguments of the calls that take them away again. */
+export function removeForwardRules(tag: string, present = ""): readonly (readonly string[])[] {
   const lines = present.split("\n");
   return ourForwardRules(tag)
     .filter((rule) => lines.includes(`-A FORWARD ${rule.join(" ")}`))

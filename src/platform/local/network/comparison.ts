@@ -1,5 +1,5 @@
 import type { ServerId } from "../../../domain/ids.ts";
-import type { Mend, Part } from "./description.ts";
+import type { Mend, Part } from "./part.ts";
 import type { NetworkState } from "./state.ts";
 
 /** A part of the network that is not as it should be. */

@@ -14,13 +14,21 @@ export interface Damage {
 export interface DamagedNames {
   readonly bridge: string;
   readonly subnet: string;
+  /** Of IPv6. */
+  readonly prefix: string;
   /** Of the server shop-1-1-1. */
   readonly link: string;
   readonly namespace: string;
 }
 
 /** Everything that Kiln puts right, damaged in turn. */
-export function mendableDamages({ bridge, subnet, link, namespace }: DamagedNames): readonly Damage[] {
+export function mendableDamages({
+  bridge,
+  subnet,
+  prefix,
+  link,
+  namespace,
+}: DamagedNames): readonly Damage[] {
   const byIp = (what: string, line: string, told: RegExp): Damage => ({ what, done: () => ip(line), told });
   const byProgram = (what: string, argv: [string, ...string[]], told: RegExp): Damage => ({
     ...{ what, done: () => exec(argv), told },
@@ -32,7 +40,19 @@ export function mendableDamages({ bridge, subnet, link, namespace }: DamagedName
     byIp("another MAC address", `link set ${bridge} address 02:00:00:00:00:09`, /MAC/),
     byIp("another MTU", `link set ${bridge} mtu 1280`, /MTU/),
     byIp("a second address", `addr add 10.9.9.9/24 dev ${bridge}`, /had other addresses/),
-    byIp("an IPv6 address", `addr add fd00:9::1/64 dev ${bridge}`, /IPv6 addresses/),
+    byIp("an IPv6 address", `addr add fd00:9::1/64 dev ${bridge}`, /had other IPv6 addresses/),
+    byIp(
+      "the IPv6 address removed",
+      `addr del ${prefix}::1/64 dev ${bridge}`,
+      /did not have the IPv6 addresses/,
+    ),
+    {
+      what: "IPv6 off on the bridge",
+      done: async () => writeFileSync(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1"),
+      told: /did not have the IPv6 addresses \S+::1\/64, fe80/,
+    },
+    byIp("the IPv6 route deleted", `route del ${prefix}::/64 dev ${bridge}`, /route to fd\S+ by the bridge/),
+    byIp("the IPv6 guard deleted", `route del unreachable ${prefix}::/48`, /keeps traffic for fd/),
     byIp("the route deleted", `route del ${subnet} dev ${bridge}`, /route to/),
     byIp("the guard deleted", `route del unreachable ${subnet}`, /keeps traffic/),
     byProgram("all packet filters flushed", ["nft", "flush", "ruleset"], /table inet \S+ was deleted/),
@@ -60,6 +80,12 @@ export function mendableDamages({ bridge, subnet, link, namespace }: DamagedName
       done: async () => writeFileSync("/proc/sys/net/ipv4/ip_forward", "0"),
       told: /forwarding of IPv4/i,
     },
+    {
+      what: "forwarding of IPv6 off",
+      done: async () => writeFileSync("/proc/sys/net/ipv6/conf/all/forwarding", "0"),
+      told: /forwarding of IPv6/i,
+    },
+    byProgram("FORWARD DROP of IPv6", ["ip6tables", "-P", "FORWARD", "DROP"], /chain of ip6tables/),
     byProgram("FORWARD DROP", ["iptables", "-P", "FORWARD", "DROP"], /FORWARD chain/),
     byIp("a link off the bridge", `link set ${link} nomaster`, /not on the bridge/),
     byIp("a link down", `link set ${link} down`, /link \S+ of shop-1-1-1 was down/),

@@ -1,4 +1,3 @@
-import type { ServerId } from "../../../domain/ids.ts";
 import {
   formatAddress,
   formatSubnet,
@@ -12,53 +11,15 @@ import {
   forwardRules,
   guardRoute,
   type Network,
+  prefixOf,
   type ServerPort,
-  withoutIpv6,
+  withoutLinkLocal,
 } from "./commands.ts";
+import { bridgeAddresses6, hasIpv6, hasWayOut6, ipv6Parts } from "./ipv6-parts.ts";
 import { nameParts } from "./names/parts.ts";
-import type { ResolverFiles } from "./names/resolver-files.ts";
+import { addressesOf, type Part, type WantedTables } from "./part.ts";
 import { noNameServers } from "./resolvers.ts";
-import type { Inside, Link, NetworkState, Route } from "./state.ts";
-
-/** How a part is put right. */
-export interface Mend {
-  /** Lines for `ip -batch`. */
-  readonly ip?: readonly string[];
-  /** Arguments of `iptables` calls. */
-  readonly iptables?: readonly (readonly string[])[];
-  /** Our packet filter table is written again. */
-  readonly filter?: boolean;
-  /** What names lead to is written again, and the resolver answers with them. */
-  readonly names?: boolean;
-  /** Forwarding is switched on. */
-  readonly forwarding?: boolean;
-}
-
-/** One thing that must be true of the machine's network while servers run. */
-export interface Part {
-  readonly holds: (state: NetworkState) => boolean;
-  /** What is wrong when it does not hold: a clause whose subject is the part. */
-  readonly broken: (state: NetworkState) => string;
-  /** Absent: nothing that Kiln may do puts it right. Called only when it does not hold. */
-  readonly mend?: (state: NetworkState) => Mend;
-  /** What to do about it, for people, where nothing mends it. */
-  readonly remedy?: string;
-  /** It is only a consequence of another part's fault, which is reported. */
-  readonly implied?: (state: NetworkState) => boolean;
-  /** Servers can do without it. */
-  readonly optional?: boolean;
-  /** A server that nothing reaches any longer: another server must take its place. */
-  readonly server?: ServerId;
-}
-
-/** What names need of the machine. */
-export interface WantedTables {
-  /** Our packet filter tables as nft lists them. */
-  readonly filter: string;
-  readonly nameFilter: string;
-  /** Undefined where there is no program for it. */
-  readonly resolver: ResolverFiles | undefined;
-}
+import { forwardFiles, type Inside, type Link, type NetworkState, type Route } from "./state.ts";
 
 /**
  * All that Kiln makes on the machine's network, in the order in which it is made, and what must not stand in its way. Pure. What is missing on a machine without any of it is all of it, so this
@@ -70,10 +31,14 @@ export function describeNetwork(
   servers: readonly ServerPort[],
 ): readonly Part[] {
   const ports = servers.flatMap((server) => portParts(network, server));
-  return [...bridgeParts(network), ...pathParts(network, wanted), ...ports];
+  const prefix = prefixOf(network);
+  const ipv6 = prefix === undefined ? [] : ipv6Parts(network, prefix);
+  return [...bridgeParts(network), ...ipv6, ...pathParts(network, wanted), ...ports];
 }
 
-function bridgeParts({ tag, subnet, mtu }: Network): readonly Part[] {
+function bridgeParts(network: Network): readonly Part[] {
+  const { tag, subnet, mtu } = network;
+  const addresses6 = bridgeAddresses6(network);
   const bridge = bridgeName(tag);
   const mac = macAddress(gateway(subnet));
   const address = `${formatAddress(gateway(subnet))}/${subnet.bits}`;
@@ -87,15 +52,21 @@ function bridgeParts({ tag, subnet, mtu }: Network): readonly Part[] {
   });
   const add = `link add name ${bridge} address ${mac} mtu ${mtu} type bridge mcast_snooping 0`;
   return [
-    { ...part(() => true, "was deleted", [add, ...withoutIpv6(bridge)]), implied: () => false },
+    { ...part(() => true, "was deleted", [add, ...withoutLinkLocal(bridge)]), implied: () => false },
     part((link) => link.address === mac, "had another MAC address", [`link set ${bridge} address ${mac}`]),
     part((link) => link.mtu === mtu, `had another MTU than ${mtu}`, [`link set ${bridge} mtu ${mtu}`]),
     {
-      ...part((link) => addressesOf(link, "inet6").length === 0, "had IPv6 addresses", []),
+      ...part(
+        (link) => addressesOf(link, "inet6").every((a) => addresses6.includes(a)),
+        "had other IPv6 addresses",
+        [],
+      ),
       mend: (state) => ({
         ip: [
-          ...withoutIpv6(bridge),
-          ...addressesOf(state.links.get(bridge), "inet6").map((a) => `addr del ${a} dev ${bridge}`),
+          ...withoutLinkLocal(bridge),
+          ...addressesOf(state.links.get(bridge), "inet6")
+            .filter((a) => !addresses6.includes(a))
+            .map((a) => `addr del ${a} dev ${bridge}`),
         ],
       }),
     },
@@ -115,10 +86,6 @@ function bridgeParts({ tag, subnet, mtu }: Network): readonly Part[] {
     },
     part((link) => link.flags.includes("UP"), "was down", [`link set ${bridge} up`]),
   ];
-}
-
-function addressesOf(link: Link | undefined, family: "inet" | "inet6"): readonly string[] {
-  return (link?.addr_info ?? []).filter((a) => a.family === family).map((a) => `${a.local}/${a.prefixlen}`);
 }
 
 /** Routes, packet filters, forwarding: the ways to the bridge and from it. */
@@ -161,13 +128,15 @@ function pathParts(network: Network, wanted: WantedTables): readonly Part[] {
     {
       holds: ({ forwards }) => forwards,
       broken: () => "forwarding of IPv4 packets was switched off",
-      mend: () => ({ forwarding: true }),
+      mend: () => ({ settings: forwardFiles(tag).map((file) => ({ file, value: "1" })) }),
       implied: ({ links }) => !links.has(bridge),
     },
     {
-      holds: ({ iptables }) => forwardRules(tag, iptables).length === 0,
+      holds: ({ iptables }) => forwardRules(tag, iptables.iptables).length === 0,
       broken: () => "the FORWARD chain of iptables drops packets of servers",
-      mend: ({ iptables }) => ({ iptables: forwardRules(tag, iptables) }),
+      mend: ({ iptables }) => ({
+        iptables: forwardRules(tag, iptables.iptables).map((args) => ["iptables", ...args] as const),
+      }),
     },
     ...nameParts(network.tag, wanted),
     ...foreignParts(network, wanted),
@@ -178,9 +147,14 @@ function pathParts(network: Network, wanted: WantedTables): readonly Part[] {
 function foreignParts(network: Network, { resolver }: WantedTables): readonly Part[] {
   const bridge = bridgeName(network.tag);
   const strays = ({ ways }: NetworkState) =>
-    [...ways].filter(([, dev]) => dev !== undefined && dev !== bridge);
-  const chains = ({ dropping, iptables }: NetworkState) =>
-    dropping.filter((name) => iptables === "" || name !== "ip filter FORWARD");
+    [...ways].filter(([to, dev]) => !to.includes(":") && dev !== undefined && dev !== bridge);
+  const isMended = (name: string, { iptables }: NetworkState) =>
+    (name === "ip filter FORWARD" && iptables.iptables !== undefined) ||
+    (name === "ip6 filter FORWARD" && iptables.ip6tables !== undefined);
+  const chains = (state: NetworkState) =>
+    state.dropping
+      .filter((name) => !name.startsWith("ip6 ") || (prefixOf(network) !== undefined && hasWayOut6(state)))
+      .filter((name) => !isMended(name, state));
   return [
     {
       holds: (state) => strays(state).length === 0,
@@ -231,7 +205,7 @@ function divertedBy({ tag, subnet }: Network, { routes, rules }: NetworkState): 
 
 function portParts({ tag, subnet, mtu }: Network, { id, port, pid, isMachine }: ServerPort): readonly Part[] {
   const bridge = bridgeName(tag);
-  const { link, namespace, address } = port;
+  const { link, namespace, address, address6 } = port;
   const kept = (holds: (found: Link) => boolean) => (state: NetworkState) => {
     const found = state.links.get(link);
     return found === undefined || holds(found);
@@ -270,8 +244,9 @@ function portParts({ tag, subnet, mtu }: Network, { id, port, pid, isMachine }: 
     },
     {
       ...lost(
-        inside(({ addresses, routes }) => {
+        inside(({ addresses, routes, addresses6, routes6 }) => {
           if (isMachine) return true;
+          if (address6 !== undefined && !hasIpv6(address6, addresses6, routes6)) return false;
           const own = addresses.includes(`|-- ${formatAddress(address)}\n`);
           return own && addresses.includes("|-- 127.0.0.1\n") && hasDefaultRoute(routes, gateway(subnet));
         }),

@@ -6,12 +6,13 @@ import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble, NamedWay, OfferedName } from "../../fleet/host.ts";
 import type { HostPaths } from "../paths.ts";
-import { readNetwork, recordedNetwork } from "./choice.ts";
+import { lacksPrefix, readNetwork, recordedNetwork } from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";
 import { type Broken, compareNetwork } from "./comparison.ts";
-import { describeNetwork, type WantedTables } from "./description.ts";
+import { describeNetwork } from "./description.ts";
 import { NameBook } from "./names/names.ts";
 import { type Caller, namesTable } from "./names/rules.ts";
+import type { WantedTables } from "./part.ts";
 import { mendAll, removeNetwork } from "./repair.ts";
 import { linkExists, readState, rulesetOf } from "./state.ts";
 
@@ -84,7 +85,7 @@ class MachineNetwork implements LocalNetwork {
     mkdirSync(paths.host, { recursive: true, mode: 0o700 });
     const recorded = recordedNetwork(paths, tag);
     const isGood = !this.#suspected && clock.elapsed() - this.#goodMs < slowMs;
-    if (recorded && isGood && linkExists(bridgeName(tag))) return recorded;
+    if (recorded && isGood && !lacksPrefix(recorded) && linkExists(bridgeName(tag))) return recorded;
     const network = await readNetwork(this.#o);
     const left = await this.#settle(network, [], inUse());
     const fatal = left.filter(({ isFatal }) => isFatal);

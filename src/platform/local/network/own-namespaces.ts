@@ -22,18 +22,22 @@ export async function runInside(
   return { code, said: Buffer.concat(said).toString() };
 }
 
-/** Names of network namespaces of its own, and a link `world` that stands for the way to the world. */
+/** Names of network namespaces of its own, and a link `world` that stands for the way to the world: a namespace `far`. */
 export async function furnish(): Promise<void> {
   mkdirSync("/run/netns", { recursive: true });
   await exec(["mount", "-t", "tmpfs", "none", "/run/netns"]);
   await ip(
     "link set lo up",
-    "link add world type veth peer name far",
-    "link set far up",
+    "netns add far",
+    "link add world type veth peer name far netns far",
     "addr add 192.0.2.2/24 dev world",
     "link set world up",
     "route add default via 192.0.2.1",
+    "addr add 2001:db8::2/64 dev world nodad",
+    "route add default via 2001:db8::1 dev world",
   );
+  const far = ["addr add 192.0.2.1/24 dev far", "addr add 2001:db8::1/64 dev far nodad", "link set far up"];
+  await exec(["ip", "-n", "far", "-batch", "-"], { input: far.join("\n") });
 }
 
 /** Lines for `ip -batch`. */

@@ -2,19 +2,21 @@ import { writeFileSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { formatSubnet } from "../../linux/addresses.ts";
+import { wholePrefix } from "../../linux/unique-local.ts";
 import {
   bridgeName,
   filterRules,
+  forwardPrograms,
   guardRoute,
   type Network,
   removeFilterRules,
   removeForwardRules,
 } from "./commands.ts";
-import type { Mend } from "./description.ts";
 import type { NamesOnMachine } from "./names/names.ts";
 import { serveNames, stopResolver } from "./names/resolver.ts";
 import { removeNameRules } from "./names/rules.ts";
-import { forwardFiles, linkExists, listForwarding } from "./state.ts";
+import type { Mend, Setting } from "./part.ts";
+import { linkExists, listForwarding } from "./state.ts";
 
 /**
  * Carries out what puts the network right, as far as that goes: a part that cannot be mended keeps no other from it. Resolves
@@ -25,12 +27,13 @@ export async function mendAll(
   mends: readonly Mend[],
   names: NamesOnMachine,
 ): Promise<string> {
-  const said = [await runIp(mends.flatMap(({ ip }) => ip ?? []))];
-  if (mends.some(({ forwarding }) => forwarding)) said.push(...forwardFiles(network.tag).map(switchOn));
+  const allows = mends.flatMap(({ allows }) => allows ?? []).map(set);
+  const said = [...allows, await runIp(mends.flatMap(({ ip }) => ip ?? []))];
+  said.push(...mends.flatMap(({ settings }) => settings ?? []).map(set));
   if (mends.some(({ filter }) => filter)) said.push(await runNft(filterRules(network)));
   if (mends.some((mend) => mend.names)) said.push(await placeNames(network.tag, names));
-  for (const args of mends.flatMap(({ iptables }) => iptables ?? [])) {
-    said.push((await exec(["iptables", ...args], { accept: "any" })).stderr);
+  for (const argv of mends.flatMap(({ iptables }) => iptables ?? [])) {
+    said.push((await exec([...argv], { accept: "any" })).stderr);
   }
   return said
     .map((text) => text.trim())
@@ -54,9 +57,9 @@ async function runNft(input: string): Promise<string> {
   return (await exec(["nft", "-f", "-"], { input, accept: "any" })).stderr;
 }
 
-function switchOn(file: string): string {
+function set({ file, value }: Setting): string {
   try {
-    writeFileSync(file, "1");
+    writeFileSync(file, value);
     return "";
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "EROFS") || isErrno(error, "EACCES")) return error.message;
@@ -68,12 +71,13 @@ function switchOn(file: string): string {
  * Takes away what servers share, each part for itself: a program that is missing keeps the others from nothing, and has made
  * nothing either. Throws `command_failed` when the bridge stays.
  */
-export async function removeNetwork({ tag, subnet }: Network): Promise<void> {
+export async function removeNetwork({ tag, subnet, ipv6 }: Network): Promise<void> {
   const bridge = bridgeName(tag);
   const { protocol, metric } = guardRoute(tag);
-  const guard = `route del unreachable ${formatSubnet(subnet)} metric ${metric} proto ${protocol}`;
+  const guarded = [formatSubnet(subnet), ...(ipv6 === undefined ? [] : [wholePrefix(ipv6.prefix)])];
+  const guards = guarded.map((to) => `route del unreachable ${to} metric ${metric} proto ${protocol}`);
   const [said] = await Promise.all([
-    runIp([...(linkExists(bridge) ? [`link del ${bridge}`] : []), guard]),
+    runIp([...(linkExists(bridge) ? [`link del ${bridge}`] : []), ...guards]),
     whereInstalled(() => runNft(`${removeFilterRules(tag)}${removeNameRules(tag)}`)),
     stopResolver(tag),
     closeForwarding(tag),
@@ -83,7 +87,9 @@ export async function removeNetwork({ tag, subnet }: Network): Promise<void> {
 }
 
 async function closeForwarding(tag: string): Promise<void> {
-  for (const args of removeForwardRules(tag, await listForwarding())) await exec(["iptables", ...args]);
+  const lists = await listForwarding();
+  for (const program of forwardPrograms)
+    for (const args of removeForwardRules(tag, lists[program])) await exec([program, ...args]);
 }
 
 async function whereInstalled(work: () => Promise<unknown>): Promise<void> {

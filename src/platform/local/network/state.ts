@@ -4,7 +4,15 @@ import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
 import { formatAddress, gateway } from "../../linux/addresses.ts";
-import { bridgeName, type Network, namespacePath, type ServerPort } from "./commands.ts";
+import {
+  bridgeName,
+  type ForwardLists,
+  forwardPrograms,
+  type Network,
+  namespacePath,
+  prefixOf,
+  type ServerPort,
+} from "./commands.ts";
 import { type ResolverState, readResolver } from "./names/resolver.ts";
 import { namesTable } from "./names/rules.ts";
 import { readResolvers } from "./resolvers.ts";
@@ -53,8 +61,10 @@ export type RoutingRule = Readonly<z.infer<typeof ruleSchema>>;
 /** One look at the machine's network. */
 export interface NetworkState {
   readonly links: ReadonlyMap<string, Link>;
-  /** Of every routing table. */
+  /** Of every routing table, IPv4. */
   readonly routes: readonly Route[];
+  /** The same of IPv6; none is read while servers have no IPv6. */
+  readonly routes6: readonly Route[];
   /** Policy rules of IPv4: ip-rule(8). */
   readonly rules: readonly RoutingRule[];
   /** By address of the subnet: the link that the machine's packets to it leave by. Those without a route are absent. */
@@ -68,8 +78,10 @@ export interface NetworkState {
   readonly dropping: readonly string[];
   /** Whether the machine forwards IPv4 packets at all, and those that come from the bridge. */
   readonly forwards: boolean;
-  /** What `iptables -S FORWARD` prints; empty without iptables. */
-  readonly iptables: string;
+  readonly forwards6: boolean;
+  /** Links that have got a default route by a router's advertisement, and would ignore the next one if the machine forwarded (accept_ra is 1). */
+  readonly advertised: readonly string[];
+  readonly iptables: ForwardLists;
   /** How many name servers of the machine a server can reach. */
   readonly nameServers: number;
   /** By server. */
@@ -84,9 +96,12 @@ export interface Inside {
   readonly addresses: string;
   /** /proc/PID/net/route: proc_net(5). */
   readonly routes: string;
+  /** /proc/PID/net/if_inet6 and ipv6_route. */
+  readonly addresses6: string;
+  readonly routes6: string;
 }
 
-/** Reads all of it: three short processes and some files, and four files for each server. */
+/** Reads all of it: some short processes and files, and six files for each server. */
 export async function readState(network: Network, ports: readonly ServerPort[]): Promise<NetworkState> {
   const [ip, nft, iptables] = await Promise.all([
     readIp(network, ports),
@@ -97,7 +112,12 @@ export async function readState(network: Network, ports: readonly ServerPort[]):
     ...ip,
     ...nft,
     iptables,
-    forwards: forwardFiles(network.tag).every((file) => readIfThere(file)?.trim() === "1"),
+    forwards: isOn(forwardFiles(network.tag)),
+    forwards6: isOn(forwardFiles6(network.tag)),
+    advertised: ip.routes6
+      .filter(({ dst, protocol }) => dst === "default" && protocol === "ra")
+      .flatMap(({ dev }) => dev ?? [])
+      .filter((dev) => isOn([acceptFile(dev)])),
     resolver: readResolver(network.tag),
     nameServers: readResolvers().addresses.length,
     insides: new Map(ports.flatMap((port) => insideOf(port))),
@@ -109,20 +129,37 @@ export function forwardFiles(tag: string): readonly string[] {
   return ["/proc/sys/net/ipv4/ip_forward", `/proc/sys/net/ipv4/conf/${bridgeName(tag)}/forwarding`];
 }
 
-type IpState = Pick<NetworkState, "links" | "routes" | "rules" | "ways">;
+export function forwardFiles6(tag: string): readonly string[] {
+  return ["/proc/sys/net/ipv6/conf/all/forwarding", `/proc/sys/net/ipv6/conf/${bridgeName(tag)}/forwarding`];
+}
 
-async function readIp({ subnet }: Network, ports: readonly ServerPort[]): Promise<IpState> {
-  const addresses = [gateway(subnet) + 1, ...ports.map(({ port }) => port.address)].map(formatAddress);
+/** Whether routers are heard: 1 only while the machine forwards nothing, 2 always (ip-sysctl of the kernel). */
+export function acceptFile(link: string): string {
+  return `/proc/sys/net/ipv6/conf/${link}/accept_ra`;
+}
+
+function isOn(files: readonly string[]): boolean {
+  return files.every((file) => readIfThere(file)?.trim() === "1");
+}
+
+type IpState = Pick<NetworkState, "links" | "routes" | "routes6" | "rules" | "ways">;
+
+async function readIp(network: Network, ports: readonly ServerPort[]): Promise<IpState> {
+  const prefix = prefixOf(network);
+  const first = [gateway(network.subnet) + 1, ...ports.map(({ port }) => port.address)].map(formatAddress);
+  const addresses = [...first, ...(prefix === undefined ? [] : [`${prefix}::2`])];
   const lines = [
     "address show",
-    "route show table all",
+    // The prefix tells which kind of addresses is meant; without one, all are listed together.
+    "route show table all root 0.0.0.0/0",
+    "route show table all root ::/0",
     "rule show",
     ...addresses.map((a) => `route get ${a}`),
   ];
   const argv = ["ip", "-json", "-details", "-force", "-batch", "-"] as const;
   // Where there is no route to an address, ip says so on stderr, and continues with the next line.
   const { stdout } = await exec([...argv], { input: `${lines.join("\n")}\n`, accept: "any" });
-  const [links, routes, rules, ...ways] = stdout
+  const [links, routes, routes6, rules, ...ways] = stdout
     .trim()
     .split("\n")
     .map((line): unknown => JSON.parse(line || "[]"));
@@ -134,6 +171,7 @@ async function readIp({ subnet }: Network, ports: readonly ServerPort[]): Promis
         .map((link) => [link.ifname, link]),
     ),
     routes: routesSchema.parse(routes),
+    routes6: routesSchema.parse(routes6),
     rules: z.array(ruleSchema).parse(rules),
     ways: new Map(ways.flatMap((way) => routesSchema.parse(way)).map(({ dst, dev }) => [dst, dev])),
   };
@@ -157,7 +195,7 @@ async function readFilter(tag: string): Promise<Pick<NetworkState, "filter" | "n
   };
 }
 
-/** From what `nft list chains` prints: base chains of IPv4's forward hook whose policy is to drop. */
+/** From what `nft list chains` prints: base chains of the forward hook whose policy is to drop. */
 export function droppingChains(ruleset: string): readonly string[] {
   let table = "";
   let chain = "";
@@ -165,7 +203,8 @@ export function droppingChains(ruleset: string): readonly string[] {
   for (const line of ruleset.split("\n")) {
     table = /^table (\S+ \S+) /.exec(line)?.[1] ?? table;
     chain = /^\s+chain (\S+) /.exec(line)?.[1] ?? chain;
-    if (/hook forward .*policy drop/.test(line) && /^(ip|inet) /.test(table)) found.push(`${table} ${chain}`);
+    if (/hook forward .*policy drop/.test(line) && /^(ip|ip6|inet) /.test(table))
+      found.push(`${table} ${chain}`);
   }
   return found;
 }
@@ -182,12 +221,21 @@ export async function rulesetOf(table: string, rules: string): Promise<string> {
   return (await exec([...argv], { input: rules })).stdout;
 }
 
-/** Without iptables nothing else can have set a policy with it. */
-export async function listForwarding(): Promise<string> {
+/** Without these programs nothing else can have set a policy with them. */
+export async function listForwarding(): Promise<ForwardLists> {
+  const lists = await Promise.all(
+    forwardPrograms.map(async (program) => [program, await listForward(program)] as const),
+  );
+  return Object.fromEntries(
+    lists.flatMap(([program, text]) => (text === undefined ? [] : [[program, text]])),
+  );
+}
+
+async function listForward(program: string): Promise<string | undefined> {
   try {
-    return (await exec(["iptables", "-w", "-S", "FORWARD"], { accept: "any" })).stdout;
+    return (await exec([program, "-w", "-S", "FORWARD"], { accept: "any" })).stdout;
   } catch (error) {
-    if (error instanceof KilnError && error.code === "tool_missing") return "";
+    if (error instanceof KilnError && error.code === "tool_missing") return undefined;
     throw error;
   }
 }
@@ -196,9 +244,12 @@ export async function listForwarding(): Promise<string> {
 function insideOf({ id, port, pid }: ServerPort): readonly (readonly [string, Inside])[] {
   const addresses = readIfThere(`/proc/${pid}/net/fib_trie`);
   const routes = readIfThere(`/proc/${pid}/net/route`);
+  const addresses6 = readIfThere(`/proc/${pid}/net/if_inet6`) ?? "";
+  const routes6 = readIfThere(`/proc/${pid}/net/ipv6_route`) ?? "";
   const own = inode(`/proc/${pid}/ns/net`);
   if (!addresses || routes === undefined || own === undefined) return [];
-  return [[id, { isNamed: inode(namespacePath(port.namespace)) === own, addresses, routes }]];
+  const isNamed = inode(namespacePath(port.namespace)) === own;
+  return [[id, { isNamed, addresses, routes, addresses6, routes6 }]];
 }
 
 function inode(path: string): number | undefined {

@@ -11,6 +11,7 @@ import { parseServerId } from "../../fleet/server-id.ts";
 import { formatAddress, gateway } from "../../linux/addresses.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "../../linux/cgroups.ts";
 import type { Subject } from "../../linux/subject.ts";
+import { gatewayOf } from "../../linux/unique-local.ts";
 import { rootDevice } from "../image/roots.ts";
 import { readServed, servedSchema } from "../image/served-layers.ts";
 import { recordedNetwork } from "../network/choice.ts";
@@ -122,14 +123,15 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
 function networkOf(
   paths: HostPaths,
   tag: string,
-  { address }: ServerRecord,
+  { address, address6 }: ServerRecord,
   { links = insideLinks.process }: Kept,
 ): Pick<Subject, "network"> {
   const subnet = recordedNetwork(paths, tag)?.subnet;
   if (subnet === undefined) return {};
   const route = { prefixBits: subnet.bits, gateway: formatAddress(gateway(subnet)) };
   const tables = links.includes(machineLink) ? [machineTable] : [];
-  return { network: { links, address, tables, ...route } };
+  const ipv6 = address6 && { ipv6: { address: address6, prefixBits: 64, gateway: gatewayOf(address6) } };
+  return { network: { links, address, tables, ...route, ...ipv6 } };
 }
 
 /** By kind, the namespaces that it was made in; none when that was not kept. */

@@ -14,9 +14,10 @@ import { openContent } from "../../linux/placed-content.ts";
 import { bootId } from "../../linux/processes.ts";
 import { signalNumber } from "../../linux/signals.ts";
 import { notBegun, startFailure } from "../../linux/start-failure.ts";
+import { serverAddress6 } from "../../linux/unique-local.ts";
 import type { HostContext } from "../context.ts";
 import type { Root } from "../image/roots.ts";
-import { insideLinks, type Network, namespacePath, portOf } from "../network/commands.ts";
+import { insideLinks, type Network, namespacePath, portOf, prefixOf } from "../network/commands.ts";
 import { attachPort, configurePort } from "../network/ports.ts";
 import { type ServerPaths, serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
@@ -97,13 +98,17 @@ function newRecord(
   root: Root,
   network: Network,
 ): ServerRecord {
+  const address = freeAddress(host, network);
+  const prefix = host.runtime.inside === "process" ? prefixOf(network) : undefined;
+  const address6 = prefix && serverAddress6(prefix, network.subnet, address);
   return {
     format: 1,
     id,
     release,
     createdAtMs: host.clock.now(),
     bootId: bootId(),
-    address: formatAddress(freeAddress(host, network)),
+    address: formatAddress(address),
+    ...(address6 === undefined ? {} : { address6 }),
     gateway: formatAddress(gateway(network.subnet)),
     root: root.name,
     layers: root.layers.map(({ name }) => name),
@@ -144,7 +149,7 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const server = serverPaths(host.paths, record.id);
   const address = parseAddress(record.address);
   assert(address !== undefined);
-  const port = portOf(network, record.id, address);
+  const port = { ...portOf(network, record.id, address), address6: record.address6 };
   await using holder = host.runtime.ownUsers ? host.userNamespaces.hold(ownerOf(address)) : undefined;
   makeFolders(host, server);
   const held = holder && (await heldBy(host, record, holder));

@@ -11,6 +11,8 @@ const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
 const recordSchema = recordBase.extend({
   bootId: z.string(),
   address: z.string(),
+  /** Absent: it was made without IPv6. */
+  address6: z.string().optional(),
   /** The machine's own address on the bridge. Absent in records of Kiln 0.1. */
   gateway: z.string().optional(),
   /** Name of its root file system, and of the layers below it. */

@@ -21,7 +21,7 @@ export function serverPorts(
     return [
       {
         id,
-        port: portOf(network, id, address),
+        port: { ...portOf(network, id, address), address6: record.address6 },
         pid: running.process.pid,
         isMachine: host.runtime.inside === "machine",
       },

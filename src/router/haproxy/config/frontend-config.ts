@@ -90,7 +90,7 @@ function challengeRules(
 }
 
 function bindsOf(
-  { listen, port: { address, isNamed } }: ListenerSpec,
+  { listen, port: { address, address6, isNamed } }: ListenerSpec,
   services: readonly RoutedService[],
   { paths, ipv6 }: RouterMachine,
 ): readonly string[] {
@@ -98,7 +98,8 @@ function bindsOf(
   if (address !== undefined) {
     // `transparent`: an address that comes and goes with servers must not keep the others from being reloaded.
     const absent = isNamed ? " transparent" : "";
-    return [`bind ${address.includes(":") ? `[${address}]` : address}:${listen}${tls}${absent}`];
+    const at = [address, ...(ipv6 && address6 !== undefined ? [address6] : [])];
+    return at.map((each) => `bind ${each.includes(":") ? `[${each}]` : each}:${listen}${tls}${absent}`);
   }
   return [`bind 0.0.0.0:${listen}${tls}`, ...(ipv6 ? [`bind [::]:${listen} v6only${tls}`] : [])];
 }

@@ -5,6 +5,7 @@ import { isErrno, KilnError } from "../../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../../lib/files/files.ts";
 import type { OfferedName } from "../../../fleet/host.ts";
 import { chooseAddress, formatAddress, parseAddress, type Subnet } from "../../../linux/addresses.ts";
+import { nameAddress6, type UniqueLocalPrefix } from "../../../linux/unique-local.ts";
 import type { HostPaths } from "../../paths.ts";
 
 /**
@@ -13,12 +14,17 @@ import type { HostPaths } from "../../paths.ts";
  */
 export const nameAddresses: Subnet = { base: 0xc612_0000, bits: 16 };
 
+/** The same name's IPv6 address. */
+export function nameAddressOf(prefix: UniqueLocalPrefix, address: string): string {
+  return nameAddress6(prefix, nameAddresses, parseAddress(address) ?? 0);
+}
+
 /** What servers ask for names. The first address of a subnet is never that of a service. */
 export const resolverAddress = formatAddress(nameAddresses.base + 1);
 
 /** Ports at the bridge's address: of the resolver, then of the services. Below those that the kernel gives to clients (32768). */
-export const resolverPort = 24_000;
-const lastPort = 32_767;
+export const nameWays = { first: 24_000, last: 32_767 } as const;
+export const resolverPort = nameWays.first;
 
 const nameSchema = z.object({
   service: z.string(),
@@ -95,9 +101,13 @@ function freeAddress(names: readonly Name[], last: string): string {
 }
 
 function freePort(used: ReadonlySet<number>, isTaken: (port: number) => boolean): number {
-  for (let port = resolverPort + 1; port <= lastPort; port++)
+  for (let port = resolverPort + 1; port <= nameWays.last; port++)
     if (!used.has(port) && !isTaken(port)) return port;
-  throw new KilnError("platform_unusable", `All ports from ${resolverPort + 1} to ${lastPort} are taken.`, {
-    hint: "Kiln needs one of them for each service that other services reach by name.",
-  });
+  throw new KilnError(
+    "platform_unusable",
+    `All ports from ${resolverPort + 1} to ${nameWays.last} are taken.`,
+    {
+      hint: "Kiln needs one of them for each service that other services reach by name.",
+    },
+  );
 }

@@ -4,8 +4,9 @@ import { parseListeners } from "../../../../lib/process/listeners.ts";
 import { readIfThere } from "../../../../lib/process/proc.ts";
 import type { NamedWay, OfferedName } from "../../../fleet/host.ts";
 import { formatAddress, gateway } from "../../../linux/addresses.ts";
+import { gateway6 } from "../../../linux/unique-local.ts";
 import type { HostPaths } from "../../paths.ts";
-import type { Network } from "../commands.ts";
+import { type Network, prefixOf } from "../commands.ts";
 import { assignName, type Names, readNames, withoutName, writeNames } from "./assignment.ts";
 import { hasResolver, serveNames } from "./resolver.ts";
 import { type ResolverFiles, resolverFiles } from "./resolver-files.ts";
@@ -77,9 +78,11 @@ export class NameBook {
 
   /** Where the name leads. */
   ways(network: Network, service: ServiceKey): readonly NamedWay[] {
+    const prefix = prefixOf(network);
     const address = formatAddress(gateway(network.subnet));
+    const at = prefix === undefined ? { address } : { address, address6: gateway6(prefix) };
     const name = readNames(this.#paths).names.find((found) => found.service === service);
-    return (name?.ways ?? []).map(({ port, listen }) => ({ port, listen, address }));
+    return (name?.ways ?? []).map(({ port, listen }) => ({ port, listen, ...at }));
   }
 
   async withdraw(service: ServiceKey): Promise<void> {

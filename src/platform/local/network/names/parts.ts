@@ -1,5 +1,5 @@
 import { bridgeName } from "../commands.ts";
-import type { Part, WantedTables } from "../description.ts";
+import type { Part, WantedTables } from "../part.ts";
 import { isServing } from "./resolver.ts";
 import { namesTable } from "./rules.ts";
 

@@ -16,5 +16,9 @@ test("services are known by their full names, and with their environment; other 
   const { config, hosts, servers } = resolverFiles(network, names);
   expect(hosts).toBe("198.18.0.2 shop.kiln.internal\n198.18.0.3 shop.staging.kiln.internal shop.staging\n");
   expect(servers).toBe("server=/kiln.internal/\nserver=/shop.staging/\n");
+  const ipv6 = { prefix: "fd12:3456:789a", isOn: true };
+  expect(resolverFiles({ ...network, ipv6 }, names.slice(0, 1)).hosts).toBe(
+    "198.18.0.2 shop.kiln.internal\nfd12:3456:789a:1::2 shop.kiln.internal\n",
+  );
   expect(config).toContain("port=24000\nlisten-address=10.192.4.1\nbind-interfaces\n");
 });

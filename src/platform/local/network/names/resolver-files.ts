@@ -1,7 +1,7 @@
 import { environmentOf, fullName, namesDomain } from "../../../../domain/spec/network.ts";
 import { formatAddress, gateway } from "../../../linux/addresses.ts";
-import type { Network } from "../commands.ts";
-import { type Name, resolverPort } from "./assignment.ts";
+import { type Network, prefixOf } from "../commands.ts";
+import { type Name, nameAddressOf, resolverPort } from "./assignment.ts";
 
 /** Every Linux system has this user. */
 const unprivileged = "nobody";
@@ -39,7 +39,9 @@ export function resolverPaths(tag: string): ResolverPaths {
  * Options of dnsmasq(8). It follows changes of /etc/resolv.conf by itself, and reaches resolvers on the machine's own
  * loopback, as servers do not.
  */
-export function resolverFiles({ tag, subnet }: Network, names: readonly Name[]): ResolverFiles {
+export function resolverFiles(network: Network, names: readonly Name[]): ResolverFiles {
+  const { tag, subnet } = network;
+  const prefix = prefixOf(network);
   const paths = resolverPaths(tag);
   const led = names.filter(({ ways }) => ways.length > 0);
   return {
@@ -58,8 +60,14 @@ export function resolverFiles({ tag, subnet }: Network, names: readonly Name[]):
       "edns-packet-max=1232",
       "domain-needed",
     ),
-    hosts: lines(...led.map(({ address, service }) => `${address} ${namesOf(service).join(" ")}`)),
-    // No other resolver is asked for them, nor for their IPv6 addresses.
+    hosts: lines(
+      ...led.flatMap(({ address, service }) =>
+        [address, ...(prefix === undefined ? [] : [nameAddressOf(prefix, address)])].map(
+          (each) => `${each} ${namesOf(service).join(" ")}`,
+        ),
+      ),
+    ),
+    // No other resolver is asked for them, whatever is asked.
     servers: lines(
       ...[namesDomain, ...led.flatMap(({ service }) => namesOf(service).slice(1))].map(
         (n) => `server=/${n}/`,

@@ -56,3 +56,19 @@ test("a thousand services and servers are put into rules in a moment", () => {
   }));
   expect(nameRules(network, names, callers).match(/dnat ip to ip daddr/g)).toHaveLength(3);
 });
+
+test("by IPv6 the same audiences are led, each server sends from its own address, and what leads nowhere is refused", () => {
+  const ipv6 = { prefix: "fd12:3456:789a", isOn: true };
+  const own = { ...web, address6: "fd12:3456:789a::2" };
+  const rules = nameRules({ ...network, ipv6 }, [shop, db, staged], [own, probe]);
+  const [from, at] = ['iifname "kiln-0123abcd"', "fd12:3456:789a::1"];
+  for (const line of [
+    `    ${from} ip6 saddr { ${own.address6} } dnat ip6 to ip6 daddr . tcp dport map { fd12:3456:789a:1::2 . 8080 : ${at} . 24001, fd12:3456:789a:1::3 . 5432 : ${at} . 24002 }`,
+    `    ${from} ip6 daddr fd12:3456:789a:1::/64 meta l4proto { tcp, udp } dnat ip6 to [${at}]:1`,
+    `    ${from} meta nfproto ipv6 ether saddr . ip6 saddr != { 02:6b:0a:c0:04:02 . ${own.address6} } drop`,
+    `    ip6 daddr ${at} th dport { 24000, 24001, 24002, 24003 } iifname != "lo" ct status and dnat != dnat drop`,
+  ])
+    expect(rules.split("\n")).toContain(line);
+  // Servers made without IPv6 are led nowhere by it, and nothing of theirs passes.
+  expect(nameRules({ ...network, ipv6 }, [shop], [web])).toContain(`    ${from} meta nfproto ipv6 drop\n`);
+});

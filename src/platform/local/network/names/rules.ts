@@ -1,13 +1,16 @@
 import type { ServiceKey } from "../../../../domain/ids.ts";
 import { environmentOf, mayReach } from "../../../../domain/spec/network.ts";
-import { formatAddress, formatSubnet, gateway } from "../../../linux/addresses.ts";
-import { bridgeName, type Network } from "../commands.ts";
-import { type Name, nameAddresses, resolverAddress, resolverPort } from "./assignment.ts";
+import { formatAddress, formatSubnet, gateway, macAddress, parseAddress } from "../../../linux/addresses.ts";
+import { gateway6, namesPrefix, type UniqueLocalPrefix } from "../../../linux/unique-local.ts";
+import { bridgeName, type Network, prefixOf } from "../commands.ts";
+import { type Name, nameAddresses, nameAddressOf, resolverAddress, resolverPort } from "./assignment.ts";
 
 /** A server as one who asks. */
 export interface Caller {
   readonly service: ServiceKey;
   readonly address: string;
+  /** Absent: it has none. */
+  readonly address6?: string | undefined;
 }
 
 export function namesTable(tag: string): string {
@@ -16,7 +19,8 @@ export function namesTable(tag: string): string {
 
 /**
  * For `nft -f -`, as one transaction that may be repeated: names lead servers to the router, each to those services that it
- * may reach, and no server gets around that by the router's ports. A connection keeps the way that it began with.
+ * may reach, and no server gets around that by the router's ports. A connection keeps the way that it began with. By IPv6 a server
+ * could send from any address (IPV6_FREEBIND needs no right): only its own one passes.
  */
 export function nameRules(network: Network, names: readonly Name[], callers: readonly Caller[]): string {
   const bridge = bridgeName(network.tag);
@@ -25,6 +29,7 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
   const ours = [resolverPort, ...names.flatMap(({ ways }) => ways.map(({ listen }) => listen))].join(", ");
   const audiences = audiencesOf(names, callers);
   const toNames = `${from} ip daddr ${formatSubnet(nameAddresses)}`;
+  const prefix = prefixOf(network);
   return lines(
     ...removeNameRules(network.tag).trimEnd().split("\n"),
     `table inet ${namesTable(network.tag)} {`,
@@ -35,10 +40,17 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
       ([audience, led]) =>
         `    ${from} ip saddr { ${audience} } dnat ip to ip daddr . tcp dport map { ${waysOf(led, at)} }`,
     ),
+    ...(prefix === undefined ? [] : ledByIpv6(from, names, callers, prefix)),
     "  }",
+    ...(prefix === undefined ? [] : ownAddresses(from, callers)),
     "  chain input {",
     "    type filter hook input priority filter; policy accept;",
     `    ip daddr ${at} th dport { ${ours} } iifname != "lo" ct status and dnat != dnat drop`,
+    ...(prefix === undefined
+      ? []
+      : [
+          `    ip6 daddr ${gateway6(prefix)} th dport { ${ours} } iifname != "lo" ct status and dnat != dnat drop`,
+        ]),
     ...publicPorts(names, audiences).map(
       ([audience, ports]) =>
         `    ${from} tcp dport { ${ports.join(", ")} } ${audience === "" ? "" : `ip saddr != { ${audience} } `}reject with tcp reset`,
@@ -53,6 +65,41 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
   );
 }
 
+/** What no name leads on goes to a port of the machine that its rules close: the answer is a refusal at once. */
+const closedPort = 1;
+
+function ledByIpv6(
+  from: string,
+  names: readonly Name[],
+  callers: readonly Caller[],
+  prefix: UniqueLocalPrefix,
+): readonly string[] {
+  const at = gateway6(prefix);
+  const ways = ({ address, ways }: Name) =>
+    ways.map(({ port, listen }) => `${nameAddressOf(prefix, address)} . ${port} : ${at} . ${listen}`);
+  const audiences = audiencesOf(names, callers, "address6");
+  return [
+    ...byAudience(names, audiences).map(
+      ([audience, led]) =>
+        `    ${from} ip6 saddr { ${audience} } dnat ip6 to ip6 daddr . tcp dport map { ${led.flatMap(ways).join(", ")} }`,
+    ),
+    `    ${from} ip6 daddr ${namesPrefix(prefix)} meta l4proto { tcp, udp } dnat ip6 to [${at}]:${closedPort}`,
+  ];
+}
+
+function ownAddresses(from: string, callers: readonly Caller[]): readonly string[] {
+  const own = callers.flatMap(({ address, address6 }) =>
+    address6 === undefined ? [] : [`${macAddress(parseAddress(address) ?? 0)} . ${address6}`],
+  );
+  const others = own.length === 0 ? "" : ` ether saddr . ip6 saddr != { ${own.sort().join(", ")} }`;
+  return [
+    "  chain sources {",
+    "    type filter hook prerouting priority raw; policy accept;",
+    `    ${from} meta nfproto ipv6${others} drop`,
+    "  }",
+  ];
+}
+
 /** Adding first makes the removal of what isn't there succeed. */
 export function removeNameRules(tag: string): string {
   return lines(`add table inet ${namesTable(tag)}`, `delete table inet ${namesTable(tag)}`);
@@ -61,22 +108,30 @@ export function removeNameRules(tag: string): string {
 /** By service: the addresses of the servers that may reach it, in order. */
 type Audiences = ReadonlyMap<ServiceKey, readonly string[]>;
 
-function audiencesOf(names: readonly Name[], callers: readonly Caller[]): Audiences {
+function audiencesOf(
+  names: readonly Name[],
+  callers: readonly Caller[],
+  kind: "address" | "address6" = "address",
+): Audiences {
   const known = new Map<string, readonly string[]>();
   const find = ({ service, allow }: Name): readonly string[] => {
     // Those that state nothing have one audience in each environment.
     const key = allow === undefined ? `all ${environmentOf(service) ?? ""}` : `${service} ${allow.join(" ")}`;
-    const found = known.get(key) ?? addressesOf(callers, (caller) => mayReach(caller, service, allow));
+    const found = known.get(key) ?? addressesOf(callers, kind, (caller) => mayReach(caller, service, allow));
     known.set(key, found);
     return found;
   };
   return new Map(names.map((name) => [name.service, find(name)]));
 }
 
-function addressesOf(callers: readonly Caller[], may: (service: ServiceKey) => boolean): readonly string[] {
+function addressesOf(
+  callers: readonly Caller[],
+  kind: "address" | "address6",
+  may: (service: ServiceKey) => boolean,
+): readonly string[] {
   return callers
     .filter(({ service }) => may(service))
-    .map(({ address }) => address)
+    .flatMap((caller) => caller[kind] ?? [])
     .sort();
 }
 
