@@ -92,7 +92,7 @@ test("a table of iptables that a program has used", () => {
   ]);
 });
 
-test("its own IPv6 address, prefix and way out, and nothing beside them", () => {
+test("its own IPv6 address, prefix and way out, and nothing else", () => {
   const [net, rest] = [`fd123456789a${"0".repeat(20)}`, `${zeros} 00`];
   const line = (to: string, via = zeros) =>
     `${to} ${rest} ${via} 00000100 00000001 00000000 00000001     eth0\n`;

@@ -185,7 +185,7 @@ describe("with IPv6", () => {
     expect(compare6(whole).map(({ isFatal }) => isFatal)).not.toContain(true);
   });
 
-  test("where the machine has a way out, it forwards, and goes on hearing the router that told it", () => {
+  test("where the machine has a way out, it forwards, and still hears the router that told it", () => {
     const out = { ...whole6, routes6: [...ownRoutes, wayOut], advertised: ["world"] };
     expect(compare6(out).map(({ mend }) => mend)).toEqual([
       {
