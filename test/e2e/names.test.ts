@@ -10,17 +10,18 @@ import { type LittleService, littleService } from "./little-service.ts";
 const why = whyNoServers() ?? (hasResolver() ? undefined : "dnsmasq is not installed");
 if (why !== undefined) console.log(`Skipped: services that call each other by name, because ${why}.`);
 
-/** The IPv6 address that the name of the shop leads to; nothing on a machine without IPv6. */
+/** By the IPv6 address of the shop's name; not on a machine without IPv6. */
 const byIpv6 = whyNoIpv6() === undefined ? ["$A6 8080"] : [];
 
 /** Calls again and again, and prints the last line of what it gets each time. */
-function calls(...addresses: readonly string[]): string {
+function calls(...ways: readonly string[]): string {
   const ask = (address: string) =>
     `echo "got $(busybox nc -w 60 ${address} < /req 2>&1 | busybox tail -n 1)"`;
   const gateway = "G=$(busybox ip route | busybox sed -n 's/default via \\([0-9.]*\\).*/\\1/p')";
-  const ipv6 =
-    "A6=$(busybox nslookup -type=aaaa shop.kiln.internal | busybox sed -n 's/^Address: \\(fd.*\\)/\\1/p')";
-  return `${gateway}; ${ipv6}; while true; do ${addresses.map(ask).join("; ")}; busybox usleep 20000; done`;
+  const found = (type: string, start: string) =>
+    `$(busybox nslookup -type=${type} shop.kiln.internal | busybox sed -n 's/^Address: \\(${start}.*\\)/\\1/p')`;
+  const addresses = `A4=${found("a", "198")}; A6=${found("aaaa", "fd")}`;
+  return `${gateway}; ${addresses}; while true; do ${ways.map(ask).join("; ")}; busybox usleep 20000; done`;
 }
 
 /** A service without a port. */
@@ -65,7 +66,7 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
   }
 
   test("no call is lost while the servers of the name are replaced", async () => {
-    await deployCaller("web", calls("shop 8080", "shop.kiln.internal 8080", ...byIpv6));
+    await deployCaller("web", calls("shop 8080", "shop.kiln.internal 8080", "$A4 8080", ...byIpv6));
     await waitUntil(async () => (await answersOf("web")).includes("one"), 120_000, "web has got its answers");
     await shop.setPage("two");
     await kiln.ok(["deploy"], { cwd: shop.folder });
@@ -75,7 +76,14 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
 
   test("a server of another environment is refused, by the name and at the router's ports", async () => {
     // A refusal names no port; the last one tells that all have been asked.
-    const ways = [`$G ${shop.port}`, `$G ${preview}`, "shop 8080", "shop.kiln.internal 8080", ...byIpv6];
+    const ways = [
+      `$G ${shop.port}`,
+      `$G ${preview}`,
+      "shop 8080",
+      "shop.kiln.internal 8080",
+      "$A4 8080",
+      ...byIpv6,
+    ];
     await deployCaller("probe", calls(...ways), "staging");
     await waitUntil(
       async () => (await answersOf("probe.staging")).length >= 3 + byIpv6.length,

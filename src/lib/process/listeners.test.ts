@@ -22,7 +22,9 @@ test.skipIf(endianness() === "BE").each([
   if (failed) return console.log(`Skipped: ${host} cannot be listened at here: ${failed.message}.`);
   const address = server.address();
   const port = typeof address === "object" ? address?.port : undefined;
-  expect(own().filter((listener) => listener.port === port)).toMatchObject([{ port, reach }]);
+  expect(own().filter((listener) => listener.port === port)).toMatchObject([
+    { port, reach, family: host.includes(":") ? 6 : 4 },
+  ]);
   await new Promise((done) => server.close(done));
   expect(own().filter((listener) => listener.port === port)).toEqual([]);
 });
@@ -31,5 +33,5 @@ test("another address, and connections that do not listen", () => {
   const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0202DB0A:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1
    1: 0202DB0A:1F91 0102DB0A:0050 01 00000000:00000000 00:00000000 00000000     0        0 4712 1`;
-  expect(parseListeners(table)).toEqual([{ port: 8080, reach: "one", inode: "4711" }]);
+  expect(parseListeners(table)).toEqual([{ port: 8080, reach: "one", family: 4, inode: "4711" }]);
 });

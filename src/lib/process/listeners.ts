@@ -3,6 +3,8 @@ export interface Listener {
   readonly port: number;
   /** `any`: every address; `loopback`: reachable only from the same network namespace; `one`: a single other address. */
   readonly reach: "any" | "loopback" | "one";
+  /** A socket of IPv6 for any address has IPv4 too, unless it has set IPV6_V6ONLY, which the tables do not show. */
+  readonly family: 4 | 6;
   /** Inode in sockfs: the link /proc/PID/fd/N of the process that holds it reads `socket:[INODE]`. */
   readonly inode: string;
 }
@@ -18,7 +20,8 @@ export function parseListeners(...tables: readonly string[]): readonly Listener[
     .filter((columns) => columns[3] === listening)
     .map((columns) => {
       const [address = "", port = ""] = columns[1]?.split(":") ?? [];
-      return { port: Number.parseInt(port, 16), reach: reachOf(address), inode: columns[9] ?? "" };
+      const family = address.length > 8 ? 6 : 4;
+      return { port: Number.parseInt(port, 16), reach: reachOf(address), family, inode: columns[9] ?? "" };
     });
 }
 

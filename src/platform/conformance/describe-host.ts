@@ -59,6 +59,9 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
     test("servers that are created at once have addresses of their own", async () => {
       const servers = await Promise.all([1, 2, 3, 4].map(create));
       expect(new Set(servers.map((s) => s.address)).size).toBe(4);
+      const byIpv6 = servers.flatMap((s) => s.ipv6?.address ?? []);
+      expect([0, 4]).toContain(byIpv6.length);
+      expect(new Set(byIpv6).size).toBe(byIpv6.length);
       expect((await list()).map((s) => s.id).sort()).toEqual(servers.map((s) => s.id).sort());
     });
 

@@ -56,6 +56,13 @@ export interface HostServer {
    * else. Absent: not known.
    */
   readonly reachedFrom?: string;
+  /** The same of IPv6: where it is reached when it listens by IPv6 alone. Absent: it has no such address. */
+  readonly ipv6?: Place6 | undefined;
+}
+
+export interface Place6 {
+  readonly address: string;
+  readonly reachedFrom: string;
 }
 
 /** Something wrong with what all servers of a host share. */

@@ -1,6 +1,6 @@
 import { previewedBy } from "../../domain/ids.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { RoutedService } from "../../router/router.ts";
+import type { RoutedService, Upstream } from "../../router/router.ts";
 import type { HostServer } from "./host.ts";
 import type { Jobs } from "./jobs.ts";
 import { isRunning, type Member, type Memory } from "./memory.ts";
@@ -29,9 +29,9 @@ export class Inventory {
   learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
     const { jobs, memory } = this.#o;
     const own = routed.filter((s) => previewedBy(s.service) === undefined);
-    const weights = new Map(own.flatMap((s) => s.upstreams.map((t) => [t.id, t.weight] as const)));
+    const upstreams = new Map(own.flatMap((s) => s.upstreams.map((t) => [t.id, t] as const)));
     jobs?.learn(listed, version);
-    for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
+    for (const found of listed) this.#learnServer(found, upstreams.get(found.id), version);
     const ids = new Set(listed.map((s) => s.id));
     for (const group of memory.groups.values()) {
       for (const member of group.members.values()) {
@@ -40,7 +40,7 @@ export class Inventory {
     }
   }
 
-  #learnServer(found: HostServer, weight: number | undefined, version: number): void {
+  #learnServer(found: HostServer, routed: Upstream | undefined, version: number): void {
     const { memory, servers, terminations, log } = this.#o;
     const member = memory.find(found.id);
     if (member === undefined) {
@@ -48,7 +48,7 @@ export class Inventory {
       const name = parseServerId(found.id);
       if (name === undefined)
         log.warn({ server: found.id }, "The host lists a server that has no name of ours");
-      else if (!memory.isGoneSince(found.id, version)) servers.adopt(found, name, weight);
+      else if (!memory.isGoneSince(found.id, version)) servers.adopt(found, name, routed);
     } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
       terminations.ended(member, found.exit);
     } else if (found.lost !== undefined && isRunning(member) && member.version <= version) {

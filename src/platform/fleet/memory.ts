@@ -24,6 +24,8 @@ export interface Member {
   user?: HostServer["user"];
   /** The machine's own address on the way to it; undefined when that is not known. */
   reachedFrom: string | undefined;
+  /** Where it is reached if it listens by IPv6 alone. Absent: it has no such address, or is reached there by now. */
+  ipv6?: HostServer["ipv6"];
   health: Health | undefined;
   /** Why connections to it are refused, in words that may be empty, and when (`Clock.elapsed`) that was looked up. */
   explanation?: { readonly atMs: number; readonly words: string };

@@ -4,11 +4,12 @@ import { mainHost } from "../../domain/traffic/listener.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
 import { type Limiter, limiter } from "../../lib/limiter.ts";
 import type { Timetable } from "../../lib/time/timetable.ts";
+import type { Upstream } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { overdueWords } from "./health/failure.ts";
 import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health/health.ts";
 import type { Prober } from "./health/prober.ts";
-import { refusalReason } from "./health/refusal.ts";
+import { listensByIpv6, refusalReason } from "./health/refusal.ts";
 import type { Host, HostServer } from "./host.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import { type ServerName, serverId } from "./server-id.ts";
@@ -58,9 +59,16 @@ export class Servers {
 
   /**
    * Takes in a server that a former controller left, or one that its host has destroyed and lists all the same: its group
-   * decides what becomes of it. `weight`: what the router gives it, if it knows it.
+   * decides what becomes of it. `routed`: how the router has it, if it knows it.
    */
-  adopt(found: HostServer, name: ServerName, weight: number | undefined): void {
+  adopt(
+    listed: HostServer,
+    name: ServerName,
+    routed: Pick<Upstream, "address" | "weight"> | undefined,
+  ): void {
+    const isByIpv6 = listed.ipv6 !== undefined && listed.ipv6.address === routed?.address;
+    const found = isByIpv6 ? { ...listed, ...listed.ipv6, ipv6: undefined } : listed;
+    const weight = routed?.weight;
     const member = this.#add(name, found.release, found.createdAtMs);
     member.address = found.address;
     member.user = found.user;
@@ -134,6 +142,7 @@ export class Servers {
     member.address = found.address;
     member.user = found.user;
     member.reachedFrom = found.reachedFrom;
+    member.ipv6 = found.ipv6;
     member.createdAtMs = found.createdAtMs;
     if (found.state === "exited") {
       this.#o.terminations.ended(member, found.exit);
@@ -183,6 +192,11 @@ export class Servers {
     if (now - health.sinceMs < oddAfterMs) return result;
     if (explanation === undefined || now - explanation.atMs >= oddAfterMs) {
       const listeners = this.#o.host.listeners?.(member.id);
+      if (member.ipv6 !== undefined && listensByIpv6(port, listeners ?? [])) {
+        // The next check, and then the router, find it there.
+        Object.assign(member, member.ipv6);
+        member.ipv6 = undefined;
+      }
       member.explanation = {
         atMs: now,
         words: listeners === undefined ? "" : refusalReason(port, listeners),

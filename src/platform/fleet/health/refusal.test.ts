@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { Listener } from "../../../lib/process/listeners.ts";
-import { refusalReason } from "./refusal.ts";
+import { listensByIpv6, refusalReason } from "./refusal.ts";
 
-const at = (port: number, reach: Listener["reach"] = "any"): Listener => ({ port, reach, inode: "1" });
+const at = (port: number, reach: Listener["reach"] = "any", family: Listener["family"] = 4): Listener => ({
+  ...{ port, reach, family, inode: "1" },
+});
 
 test.each([
   ["nothing", [], "it listens on no port yet"],
@@ -14,4 +16,11 @@ test.each([
 ])("who listens on %s", (_, listeners, words) => {
   const reason = refusalReason(8080, listeners);
   expect(words === "" ? reason === "" : reason.includes(words), reason).toBe(true);
+});
+
+test("who refuses by IPv4 and listens by IPv6 is reached there", () => {
+  expect(listensByIpv6(8080, [at(8080, "any", 6), at(8080, "loopback"), at(9)])).toBe(true);
+  expect(listensByIpv6(8080, [at(8080, "one", 6)])).toBe(true);
+  expect(listensByIpv6(8080, [at(8080, "any", 6), at(8080)])).toBe(false);
+  expect(listensByIpv6(8080, [at(8080, "loopback", 6), at(9, "any", 6)])).toBe(false);
 });

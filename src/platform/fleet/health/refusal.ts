@@ -3,6 +3,12 @@ import type { Listener } from "../../../lib/process/listeners.ts";
 /** More ports than that are not listed. */
 const mostPorts = 5;
 
+/** Whether what refuses connections by IPv4 at `port` listens there by IPv6. */
+export function listensByIpv6(port: number, listeners: readonly Listener[]): boolean {
+  const open = listeners.filter((listener) => listener.port === port && listener.reach !== "loopback");
+  return open.length > 0 && open.every(({ family }) => family === 6);
+}
+
 /** Why a connection to `port` was refused, as far as what the server listens on tells; it is added to `connection refused`. */
 export function refusalReason(port: number, listeners: readonly Listener[]): string {
   const reaches = listeners.filter((listener) => listener.port === port).map(({ reach }) => reach);

@@ -1,6 +1,4 @@
 import assert from "node:assert";
-import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
 import { get } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../lib/log.ts";
@@ -38,27 +36,6 @@ const answering = `exec perl -e '
   use Socket; socket(S, PF_INET, SOCK_STREAM, 6); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1);
   bind(S, sockaddr_in(8080, INADDR_ANY)); listen(S, 50);
   while (accept(C, S)) { sysread(C, $b, 4096); syswrite(C, "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"); close(C); }'`;
-
-/** Tells each TCP client of port 9000 its address, and writes what datagrams hold. */
-const listening6 = (file: string) => `
-  use Socket qw(:all); use IO::Select; open(F, ">>", "${file}"); F->autoflush(1);
-  socket(T, PF_INET6, SOCK_STREAM, 6); bind(T, pack_sockaddr_in6(9000, IN6ADDR_ANY)) or die; listen(T, 50);
-  socket(U, PF_INET6, SOCK_DGRAM, 17); bind(U, pack_sockaddr_in6(9000, IN6ADDR_ANY)) or die;
-  my $all = IO::Select->new(\\*T, \\*U);
-  while (my @ready = $all->can_read) { for my $s (@ready) {
-    if ($s == \\*U) { recv(U, my $b, 100, 0); print F "$b\\n"; next }
-    my $peer = accept(C, T); my ($port, $from) = unpack_sockaddr_in6($peer); syswrite(C, inet_ntop(AF_INET6, $from)); close(C);
-  } }`;
-
-/** What connecting to port 9000 brings; IPV6_FREEBIND of linux/in6.h is 78. */
-const trying6 = `use Socket qw(:all); $| = 1;
-  sub try6 { my ($name, $to) = @_; socket(my $s, PF_INET6, SOCK_STREAM, 6);
-    my $words; eval { local $SIG{ALRM} = sub { die "timed out\\n" }; alarm 8;
-      if (connect($s, pack_sockaddr_in6(9000, inet_pton(AF_INET6, $to)))) { sysread($s, $words, 100) } else { $words = "$!" } };
-    alarm 0; $words = $@ if $@; chomp $words; print "$name $words\\n"; }
-  sub spoof { my $far = pack_sockaddr_in6(9000, inet_pton(AF_INET6, "2001:db8::1")); socket(my $s, PF_INET6, SOCK_DGRAM, 17);
-    setsockopt($s, 41, 78, 1) or die "freebind: $!"; bind($s, pack_sockaddr_in6(0, inet_pton(AF_INET6, $_[0]))) or die "bind: $!";
-    for (1 .. 5) { send($s, "spoofed", 0, $far) } socket(my $o, PF_INET6, SOCK_DGRAM, 17); send($o, "own", 0, $far); }`;
 
 describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", () => {
   let images: Awaited<ReturnType<typeof openImages>>;
@@ -179,44 +156,6 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
       expect(await probe(servers[0])).toMatchObject({ ok: false, words: "no route to it", unreached: true });
       await look();
       expect(await isReached(servers[0])).toBe(true);
-    });
-
-    test("by IPv6 a server reaches the world by the machine's address, and neither the machine nor another server", async () => {
-      const { prefix } = namesOf(servers[0]);
-      const file = `/tmp/kiln-far-${process.pid}`;
-      const far = spawn("nsenter", ["--net=/run/netns/far", "perl", "-e", listening6(file)], {
-        stdio: "inherit",
-      });
-      const here = spawn("perl", ["-e", listening6("/dev/null")], { stdio: "inherit" });
-      try {
-        for (const child of [far, here])
-          await until(() => (readIfThere(`/proc/${child.pid}/net/udp6`) ?? "").includes(":2328 "), 60_000);
-        const tried = {
-          world: "2001:db8::1",
-          machine: "2001:db8::2",
-          gateway: `${prefix}::1`,
-          link: "fe80::1",
-          server: `${prefix}::2`,
-          metadata: "fd00:ec2::254",
-        };
-        const script = Object.entries(tried).map(([name, to]) => `try6("${name}", "${to}");`);
-        await t.run("visit-1-1-1", `exec perl -e '${trying6} ${script.join(" ")} spoof("${prefix}::99");'`);
-        const lines = (await t.output("visit-1-1-1")).split("\n");
-        expect(lines).toEqual([
-          "world 2001:db8::2",
-          "machine Connection refused",
-          "gateway Connection refused",
-          expect.stringMatching(/^link (Connection refused|Network is unreachable|Invalid argument)$/),
-          expect.stringMatching(/^server (No route to host|timed out)$/),
-          expect.stringMatching(/^metadata (Connection refused|No route to host|Permission denied)$/),
-        ]);
-        // What it sends from its own address arrives, and nothing from another one of the network.
-        await until(() => (readIfThere(file) ?? "").includes("own"), 60_000);
-        expect(readIfThere(file)).not.toContain("spoofed");
-      } finally {
-        for (const child of [far, here]) child.kill("SIGKILL");
-        rmSync(file, { force: true });
-      }
     });
 
     test("a server has one IPv6 address, and a bounded number of tracked connections", async () => {

@@ -13,6 +13,7 @@ import { namesIn } from "../../../lib/files/temporary.ts";
 import { isAlive } from "../../../lib/process/proc.ts";
 import type { HostServer } from "../../fleet/host.ts";
 import { bootedAtMs, bootId, isRuncInit } from "../../linux/processes.ts";
+import { gatewayOf } from "../../linux/unique-local.ts";
 import type { HostPaths, ServerPaths } from "../paths.ts";
 import { serverPaths } from "../paths.ts";
 import type { ServerRecord, ServerRecords } from "./records.ts";
@@ -108,7 +109,7 @@ export function settled(records: ServerRecords, record: ServerRecord): ServerRec
 
 /** The server as its record and `exit` say it is. */
 export function hostServer(record: ServerRecord, exit: Exit | undefined): HostServer {
-  const { id, release, createdAtMs, user, quarantinedAtMs, retiredAtMs } = record;
+  const { id, release, createdAtMs, user, quarantinedAtMs, retiredAtMs, address6 } = record;
   return {
     id,
     release,
@@ -120,5 +121,8 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     quarantinedAtMs,
     retiredAtMs,
     ...(record.gateway === undefined ? {} : { reachedFrom: record.gateway }),
+    ...(address6 === undefined || record.freed
+      ? {}
+      : { ipv6: { address: address6, reachedFrom: gatewayOf(address6) } }),
   };
 }

@@ -64,7 +64,7 @@ test("by IPv6 the same audiences are led, each server sends from its own address
   const [from, at] = ['iifname "kiln-0123abcd"', "fd12:3456:789a::1"];
   for (const line of [
     `    ${from} ip6 saddr { ${own.address6} } dnat ip6 to ip6 daddr . tcp dport map { fd12:3456:789a:1::2 . 8080 : ${at} . 24001, fd12:3456:789a:1::3 . 5432 : ${at} . 24002 }`,
-    `    ${from} ip6 daddr fd12:3456:789a:1::/64 meta l4proto { tcp, udp } dnat ip6 to [${at}]:1`,
+    `    ${from} ip6 daddr fd12:3456:789a:1::/64 meta l4proto { tcp, udp } dnat ip6 to [${at}]:24000`,
     `    ${from} meta nfproto ipv6 ether saddr . ip6 saddr != { 02:6b:0a:c0:04:02 . ${own.address6} } drop`,
     `    ip6 daddr ${at} th dport { 24000, 24001, 24002, 24003 } iifname != "lo" ct status and dnat != dnat drop`,
   ])

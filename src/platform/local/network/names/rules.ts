@@ -65,8 +65,8 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
   );
 }
 
-/** What no name leads on goes to a port of the machine that its rules close: the answer is a refusal at once. */
-const closedPort = 1;
+/** Where no name leads, a client comes to a port at which nothing listens by IPv6, and the kernel refuses it at once. */
+const closedPort = resolverPort;
 
 function ledByIpv6(
   from: string,
