@@ -195,7 +195,7 @@ test("for a day after a rotation both secrets sign", async () => {
     root,
   );
   const { secret: next } = await hooks.operations.rotateWebhook({ name: "ci" }, root);
-  expect(store.webhooks.open("ci")).toEqual({ url, secrets: [next, secret] });
+  expect(store.webhooks.open("ci")).toEqual({ url, headers: {}, secrets: [next, secret] });
   clock.set(clock.now() + 86_400_000);
   expect(store.webhooks.open("ci").secrets).toEqual([next]);
   await hooks.close();

@@ -8,6 +8,7 @@ import { Routine } from "../../lib/time/routine.ts";
 import type { Store } from "../../store/store.ts";
 import { idOf, messageOf, signed } from "./message.ts";
 import type { Post } from "./post.ts";
+import { traceMessage } from "./trace/trace-message.ts";
 
 export interface DelivererParts {
   readonly store: Pick<Store, "webhooks" | "events" | "subscribe">;
@@ -80,9 +81,11 @@ async function tell(
   event: KilnEvent,
   signal: AbortSignal,
 ): Promise<void> {
-  const { url, secrets } = store.webhooks.open(name);
-  const message = messageOf(format, event, installation);
-  await post(url, signed(idOf(event, installation), message, secrets, clock.now()), signal);
+  const { url, secrets, headers } = store.webhooks.open(name);
+  const message =
+    format === "otlp" ? traceMessage(store, event, installation) : messageOf(format, event, installation);
+  const { headers: own, body } = signed(idOf(event, installation), message, secrets, clock.now());
+  await post(url, { headers: { ...headers, ...own }, body }, signal);
 }
 
 /** Everything that is sent to one webhook. */

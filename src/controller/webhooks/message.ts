@@ -9,7 +9,11 @@ export interface Message {
 }
 
 /** Pure. */
-export function messageOf(format: WebhookFormat, event: KilnEvent, installation: string): Message {
+export function messageOf(
+  format: Exclude<WebhookFormat, "otlp">,
+  event: KilnEvent,
+  installation: string,
+): Message {
   switch (format) {
     case "cloudevents":
       return {

@@ -1,5 +1,6 @@
 import type { KilnEvent } from "../../domain/event.ts";
 import { usualKinds } from "../../domain/webhook.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { askerOf } from "../asker.ts";
@@ -32,9 +33,10 @@ export function startWebhooks(parts: Parts): {
         return webhooks.all().map((webhook) => ({ ...webhook, backlog: Math.max(0, last - webhook.cursor) }));
       },
       addWebhook: async (asked, who) => {
-        const { name, url, format, kinds = usualKinds(asked.format), services } = asked;
+        const { name, url, headers = {}, format, kinds = usualKinds(asked.format), services } = asked;
         requireReceiver(url);
-        const webhook = { name, url, format, kinds, services };
+        if (format === "otlp" && asked.kinds !== undefined) throw kindsOfTraces();
+        const webhook = { name, url, headers, format, kinds, services };
         return deliverer.change(name, () => ({ secret: webhooks.add(webhook, askerOf(asked, who)) }));
       },
       removeWebhook: (asked, who) =>
@@ -49,6 +51,12 @@ export function startWebhooks(parts: Parts): {
       },
     },
   };
+}
+
+function kindsOfTraces(): KilnError {
+  return new KilnError("usage", "A webhook of the format otlp receives each rollout when it is over.", {
+    hint: "Leave out the kinds of events; `services` says whose rollouts.",
+  });
 }
 
 /** It has no place in the log. */

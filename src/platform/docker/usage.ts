@@ -35,7 +35,7 @@ export async function containerUsage(
 }
 
 /** As `docker stats` counts memory: without the file cache that the kernel gives back without harm. */
-export function usageOf({ cpu_stats, memory_stats }: z.infer<typeof stats>): ServerUsage {
+function usageOf({ cpu_stats, memory_stats }: z.infer<typeof stats>): ServerUsage {
   const nanos = cpu_stats?.cpu_usage?.total_usage;
   const { usage, stats: more = {} } = memory_stats ?? {};
   const cache = more.total_inactive_file ?? more.inactive_file ?? 0;

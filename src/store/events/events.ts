@@ -17,6 +17,8 @@ export interface EventQuery {
   readonly sinceMs?: number | undefined;
   readonly service?: ServiceKey | undefined;
   readonly server?: ServerId | undefined;
+  /** Only events about this rollout. */
+  readonly rollout?: number | undefined;
   /** Only events of these kinds. */
   readonly kinds?: readonly string[] | undefined;
   /** Of those, only so many of the newest. */
@@ -64,13 +66,14 @@ export function selectEvents(db: Database, query: EventQuery): readonly KilnEven
 
 function conditions(
   db: Database,
-  { after = 0, sinceMs, server, service, kinds }: EventQuery,
+  { after = 0, sinceMs, server, service, rollout, kinds }: EventQuery,
 ): { readonly where: string; readonly values: readonly (string | number)[] } {
   const first = sinceMs === undefined ? 0 : sequenceAt(db, sinceMs) - 1;
   const parts: readonly { readonly where: string; readonly values: readonly (string | number)[] }[] = [
     { where: "sequence > ?", values: [Math.max(after, first)] },
     ...(service === undefined ? [] : [{ where: "service = ?", values: [service] }]),
     ...(server === undefined ? [] : [{ where: "data ->> '$.server' = ?", values: [server] }]),
+    ...(rollout === undefined ? [] : [{ where: "data ->> '$.rollout' = ?", values: [rollout] }]),
     ...(kinds === undefined
       ? []
       : [{ where: `kind IN (${kinds.map(() => "?").join(", ")})`, values: kinds }]),

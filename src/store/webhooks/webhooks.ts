@@ -16,10 +16,13 @@ export interface WebhookAccess {
   readonly url: string;
   /** `whsec_` and base64 of 24 bytes (Standard Webhooks, "Secret"), the newest first. */
   readonly secrets: readonly string[];
+  /** Of each request, besides its own. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface NewWebhook extends Pick<Webhook, "name" | "format" | "kinds" | "services"> {
   readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -69,7 +72,11 @@ const readFailing = jsonColumn(
   "webhooks.failing",
   z.object({ sinceMs: z.number(), attempts: z.number(), reason: z.string() }),
 );
-const sealedAccess = z.object({ url: z.string(), secrets: overlappingSecrets });
+const sealedAccess = z.object({
+  url: z.string(),
+  headers: z.record(z.string(), z.string()).optional(),
+  secrets: overlappingSecrets,
+});
 type SealedAccess = z.infer<typeof sealedAccess>;
 
 export function openWebhooks(bench: Workbench, keyPath: string): WebhookStore {
@@ -82,8 +89,8 @@ export function openWebhooks(bench: Workbench, keyPath: string): WebhookStore {
     rotate: (name, by) => db.transaction(() => rotate(bench, keyPath, name, by)),
     replay: (name, from, by) => db.transaction(() => replay(bench, name, from, by)),
     open: (name) => {
-      const { url, secrets } = openAccess(bench, keyPath, name);
-      return { url, secrets: secretsAt(secrets, clock.now()) };
+      const { url, secrets, headers = {} } = openAccess(bench, keyPath, name);
+      return { url, headers, secrets: secretsAt(secrets, clock.now()) };
     },
     advance: (name, cursor, deliveredAtMs) =>
       db.transaction(() => {
@@ -112,12 +119,12 @@ function toWebhook(row: Row): Webhook {
 
 function insert(bench: Workbench, keyPath: string, webhook: NewWebhook, by: Asker): string {
   const { db, log, clock } = bench;
-  const { name, url, format, kinds, services } = webhook;
+  const { name, url, headers, format, kinds, services } = webhook;
   if (find(bench, name) !== undefined) throw taken(name);
   ensureKey(keyPath);
   const secret = newSecret();
   const { origin } = new URL(url);
-  const sealed = sealAccess(keyPath, name, { url, secrets: [{ secret }] });
+  const sealed = sealAccess(keyPath, name, { url, headers, secrets: [{ secret }] });
   const { sequence } = log.append({
     service: undefined,
     kind: "webhook.added",

@@ -14,13 +14,17 @@ export function addWebhookCommands(program: Command, load: LoadCommand): void {
   command(
     webhook,
     "add",
-    "send events to an address; the URL comes from standard input",
+    "send events to an address; its URL and headers come from standard input",
     "kiln webhook add pipeline < url.txt",
+    "kiln webhook add traces --format otlp < collector.txt",
     'kiln webhook add team --format slack --services "*.production" < url.txt',
   )
     .argument("<NAME>", "a name of your own: lower-case letters, digits and `-`")
     .addOption(
-      new Option("--format <FORMAT>", "cloudevents: for programs; the others: sentences for people")
+      new Option(
+        "--format <FORMAT>",
+        "cloudevents: for programs; otlp: traces of rollouts; the others: for people",
+      )
         .choices(webhookFormats)
         .default("cloudevents"),
     )

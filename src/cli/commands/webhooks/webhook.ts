@@ -50,8 +50,8 @@ export async function add(context: Context, options: AddOptions, name: string): 
     prompt: (text) => context.output.prompt(text),
     what: `the URL of ${name}`,
   });
-  const url = given.toString();
-  if (url.trim() === "") {
+  const [url = "", ...rest] = given.toString().trim().split(/\r?\n/);
+  if (url === "") {
     throw new KilnError("usage", `Standard input contained no URL for ${name}.`, {
       hint: `For example: \`kiln webhook add ${name} < url.txt\`. A URL may hold a secret, so it is not given as an argument.`,
     });
@@ -59,7 +59,7 @@ export async function add(context: Context, options: AddOptions, name: string): 
   const { format, kinds, services, reason } = options;
   const client = await context.connect();
   const added = await client.addWebhook({
-    ...{ name, url: url.trim(), format, reason },
+    ...{ name, url: url.trim(), headers: headersIn(rest), format, reason },
     ...(kinds === undefined ? {} : { kinds: [...kinds] }),
     services: [...(services ?? [])],
   });
@@ -69,6 +69,20 @@ export async function add(context: Context, options: AddOptions, name: string): 
     `  \`kiln webhook test ${name}\` sends a first one.`,
   ]);
   return 0;
+}
+
+/** `Name: value` on each line. */
+function headersIn(lines: readonly string[]): Record<string, string> {
+  const given = lines.filter((line) => line.trim() !== "");
+  const pairs = given.map((line, i) => {
+    const [, name, value] = /^([^:\s]+):\s*(.+?)\s*$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) return [name, value] as const;
+    // The line itself may be a secret.
+    throw new KilnError("usage", `Line ${i + 2} of standard input is not a header.`, {
+      hint: "Expected the URL on the first line, and on each further one a header, such as `authorization: Bearer TOKEN`.",
+    });
+  });
+  return Object.fromEntries(pairs);
 }
 
 export async function test(context: Context, _options: object, name: string): Outcome {

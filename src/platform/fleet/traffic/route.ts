@@ -42,7 +42,7 @@ export function routeSpecOf(shares: Shares, releases: readonly Release[]): Route
   return { shares, frontends: frontendsOf(shares, releases), named, allow, preview, health: newest.health };
 }
 
-/** Those of the service's servers that the router has to know. */
+/** The servers of a service that the router has to know. */
 export function routableServers(memory: Memory, service: ServiceKey): readonly RoutableServer[] {
   const members = memory.groupsOf(service).flatMap((g) => [...g.members.values()]);
   return members.filter(isRoutable).map((m) => ({
