@@ -41,6 +41,7 @@ const viewing = [
     "image",
   ],
   ...["events", "drift", "jobs", "logs", "serviceLogs", "accessLog", "ladders", "sources", "source"],
+  "calendar",
 ];
 const steering = [
   ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],

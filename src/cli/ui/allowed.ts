@@ -5,7 +5,7 @@ import type { OperationName } from "../../api/contract/types.ts";
 const operations = [
   ...(["info", "overview", "status", "history", "diff", "traffic", "figures", "rollout"] as const),
   ...(["events", "audit", "drift", "evidence", "evidenceOf", "logs", "serviceLogs", "plan"] as const),
-  ...(["whoami", "access", "revokeAccess", "ladders", "policies"] as const),
+  ...(["whoami", "access", "revokeAccess", "ladders", "policies", "calendar", "sources"] as const),
   ...(["rollback", "scale", "abort", "pause", "resume", "promote", "promotion"] as const),
 ] satisfies readonly OperationName[];
 

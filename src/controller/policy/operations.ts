@@ -5,6 +5,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { pagesOf } from "../../store/events/pages.ts";
 import type { Store } from "../../store/store.ts";
+import { calendarOf } from "../../trust/policy/calendar.ts";
 import { isPipeline } from "../../trust/policy/decide.ts";
 import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
 import { askerOf } from "../asker.ts";
@@ -18,6 +19,7 @@ export function createPolicyOperations(
 ): Pick<
   Operations,
   | "policies"
+  | "calendar"
   | "setPolicy"
   | "removePolicy"
   | "freeze"
@@ -45,6 +47,14 @@ export function createPolicyOperations(
       freezes: policies.freezes(),
       overrides: policies.overrides(),
     }),
+    calendar: async () => {
+      const standing = { file: policies.file(), freezes: policies.freezes() };
+      const nowMs = clock.now();
+      return store.desiredAll().map(({ service }) => ({
+        ...{ service, environment: environmentOf(service) },
+        stretches: calendarOf(service, standing, nowMs),
+      }));
+    },
     setPolicy: async (asked, who) => {
       const { name, text } = asked;
       const { readPolicy } = await import("../../spec/policy/read-policy.ts");

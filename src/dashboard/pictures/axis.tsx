@@ -1,11 +1,16 @@
 import { clockTime, weekdayOf } from "../parts/time.tsx";
 import { type Axis, at, ticksOf } from "./axis.ts";
 
-/** More would touch each other on a narrow screen. */
-const most = 5;
+/** More times of day would touch each other on a narrow screen. */
+const mostTimes = 5;
+
+interface AxisProps {
+  readonly axis: Axis;
+  readonly most?: number | undefined;
+}
 
 /** The times below a picture, and nothing for those who hear the page: its table has them. */
-export function AxisTimes({ axis }: { readonly axis: Axis }) {
+export function AxisTimes({ axis, most = mostTimes }: AxisProps) {
   const { days, atMs } = ticksOf(axis, most);
   return (
     <svg class="times" aria-hidden="true">
@@ -26,7 +31,7 @@ function anchorAt(place: string): "start" | "middle" | "end" {
 }
 
 /** Lines at the same times, under what a row shows. */
-export function AxisLines({ axis }: { readonly axis: Axis }) {
+export function AxisLines({ axis, most = mostTimes }: AxisProps) {
   return (
     <>
       {ticksOf(axis, most).atMs.map((tick) => (

@@ -1,9 +1,10 @@
 import { Go } from "../navigation.tsx";
+import { Table } from "../parts/table.tsx";
 import { Moment } from "../parts/time.tsx";
 import { duration } from "../words.ts";
 import { type Axis, at, length } from "./axis.ts";
-import { AxisLines, AxisTimes } from "./axis.tsx";
 import { type Mark, periodOf, spread, type Trail } from "./drift-trails.ts";
+import { Rows } from "./rows.tsx";
 
 const markWords: Readonly<Record<Mark["kind"], string>> = {
   found: "it differs",
@@ -44,12 +45,9 @@ export function DriftTrailsPicture({ trails, nowMs }: TrailsProps) {
           </span>
         ))}
       </figcaption>
-      <div class="lines">
-        {trails.map((trail) => (
-          <TrailLine key={trail.server} trail={trail} axis={axis} nowMs={nowMs} />
-        ))}
-        <AxisTimes axis={axis} />
-      </div>
+      <Rows axis={axis} things={trails} nameOf={({ server }) => server} isId>
+        {(trail) => <TrailLine trail={trail} axis={axis} nowMs={nowMs} />}
+      </Rows>
       <TrailsTable trails={trails} nowMs={nowMs} />
     </figure>
   );
@@ -60,32 +58,28 @@ interface TrailsProps {
   readonly nowMs: number;
 }
 
-function TrailLine({ trail: { server, sessions, marks }, axis, nowMs }: LineProps) {
+function TrailLine({ trail: { sessions, marks }, axis, nowMs }: LineProps) {
   return (
     <>
-      <span class="id">{server}</span>
-      <svg class="line" role="img" aria-label={`${server}: the table below has the same`}>
-        <AxisLines axis={axis} />
-        <line class="grid base" x1="0" x2="100%" y1="50%" y2="50%" />
-        {sessions.map(({ fromMs, toMs = nowMs, who }) => (
-          <rect
-            key={fromMs}
-            class="session"
-            x={at(axis, fromMs)}
-            width={length(axis, fromMs, toMs)}
-            y="4"
-            height="20"
-          >
-            <title>{`${who}, ${duration(toMs - fromMs)}`}</title>
-          </rect>
-        ))}
-        {spread(marks, axis).map(({ mark: { kind, message }, atMs, away }) => (
-          <svg key={`${kind}${atMs}${away}`} class="spot" x={at(axis, atMs)} y="50%">
-            <title>{message}</title>
-            <path class={`trail ${kind}`} d={shapes[kind]} transform={`translate(${away * apart})`} />
-          </svg>
-        ))}
-      </svg>
+      <line class="grid base" x1="0" x2="100%" y1="50%" y2="50%" />
+      {sessions.map(({ fromMs, toMs = nowMs, who }) => (
+        <rect
+          key={fromMs}
+          class="session"
+          x={at(axis, fromMs)}
+          width={length(axis, fromMs, toMs)}
+          y="4"
+          height="20"
+        >
+          <title>{`${who}, ${duration(toMs - fromMs)}`}</title>
+        </rect>
+      ))}
+      {spread(marks, axis).map(({ mark: { kind, message }, atMs, away }) => (
+        <svg key={`${kind}${atMs}${away}`} class="spot" x={at(axis, atMs)} y="50%">
+          <title>{message}</title>
+          <path class={`trail ${kind}`} d={shapes[kind]} transform={`translate(${away * apart})`} />
+        </svg>
+      ))}
     </>
   );
 }
@@ -100,46 +94,44 @@ function TrailsTable({ trails, nowMs }: TrailsProps) {
   return (
     <details>
       <summary>As a table</summary>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Server</th>
-            <th scope="col">When</th>
-            <th scope="col">What</th>
-          </tr>
-        </thead>
-        <tbody>
-          {trails.flatMap(({ server, service, ...trail }) =>
-            entriesOf(trail, nowMs).map(({ atMs, words }) => (
-              <tr key={`${server}${atMs}${words}`}>
-                <th scope="row">
-                  {service === undefined ? (
-                    <code>{server}</code>
-                  ) : (
-                    <Go to={{ view: "server", service, server }}>
-                      <code>{server}</code>
-                    </Go>
-                  )}
-                </th>
-                <td data-label="When">
-                  <Moment at={atMs} />
-                </td>
-                <td data-label="What">{words}</td>
-              </tr>
-            )),
-          )}
-        </tbody>
-      </table>
+      <Table
+        rows={trails.flatMap((trail) => entriesOf(trail, nowMs))}
+        columns={trailColumns}
+        keyOf={({ server, atMs, words }) => `${server}${atMs}${words}`}
+      />
     </details>
   );
 }
 
-function entriesOf({ sessions, marks }: Pick<Trail, "sessions" | "marks">, nowMs: number) {
+const trailColumns = [
+  {
+    name: "Server",
+    cell: ({ server, service }: Entry) =>
+      service === undefined ? (
+        <code>{server}</code>
+      ) : (
+        <Go to={{ view: "server", service, server }}>
+          <code>{server}</code>
+        </Go>
+      ),
+  },
+  { name: "When", cell: ({ atMs }: Entry) => <Moment at={atMs} /> },
+  { name: "What", cell: ({ words }: Entry) => words },
+] as const;
+
+interface Entry extends Pick<Trail, "server" | "service"> {
+  readonly atMs: number;
+  readonly words: string;
+}
+
+function entriesOf({ server, service, sessions, marks }: Trail, nowMs: number): readonly Entry[] {
   return [
     ...sessions.map(({ fromMs, toMs, who }) => ({
-      atMs: fromMs,
+      ...{ server, service, atMs: fromMs },
       words: `${who} was in it for ${duration((toMs ?? nowMs) - fromMs)}${toMs === undefined ? ", and still is" : ""}`,
     })),
-    ...marks.map(({ kind, atMs, message }) => ({ atMs, words: `${markWords[kind]}: ${message}` })),
+    ...marks.map(({ kind, atMs, message }) => ({
+      ...{ server, service, atMs, words: `${markWords[kind]}: ${message}` },
+    })),
   ].toSorted((a, b) => a.atMs - b.atMs);
 }

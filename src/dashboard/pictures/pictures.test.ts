@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { aRollout } from "../../domain/testing.ts";
 import { at, dayMs, length, ticksOf } from "./axis.ts";
+import { linesOf } from "./calendar-lines.ts";
 import { periodOf, spread, trailsOf } from "./drift-trails.ts";
 import { lifelinesOf } from "./lifelines.ts";
 import { areaPath, marksOf, sharePoints } from "./shares.ts";
@@ -134,4 +135,19 @@ describe("what happened to a changed server", () => {
     expect(spread(marks, axis).map(({ away }) => away)).toEqual([-1.5, -0.5, 0.5, 1.5]);
     expect(spread(marks, { fromMs: 10, untilMs: 40 }).map(({ away }) => away)).toEqual([0, 0, 0, 0]);
   });
+});
+
+test("of the calendar, services of an environment are one line, and one with a freeze of its own has another", () => {
+  const open = [{ fromMs: 1, untilMs: 9, shut: [] }];
+  const frozen = [
+    { fromMs: 1, untilMs: 9, shut: [{ kind: "freeze" as const, place: "freeze 3", because: "it moves" }] },
+  ];
+  const of = (service: string, environment: string, stretches: typeof open | typeof frozen) => ({
+    ...{ service, environment, stretches },
+  });
+  const lines = linesOf([
+    ...[of("shop.production", "production", open), of("bank.production", "production", open)],
+    ...[of("search", "none", open), of("mail", "none", frozen), of("docs", "none", open)],
+  ]);
+  expect(lines.map(({ name }) => name)).toEqual(["mail", "production", "search, docs"]);
 });

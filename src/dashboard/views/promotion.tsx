@@ -3,7 +3,9 @@ import { grantFor, rolesWith } from "../../domain/access/access.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
+import { CalendarPicture } from "../pictures/calendar.tsx";
 import { wishFor } from "../plan/change.ts";
 import { useAnswer } from "../store.ts";
 import { plural } from "../words.ts";
@@ -14,6 +16,7 @@ type Rung = Answer<"ladders">[number];
 export function PromotionView() {
   const held = useAnswer("ladders", {});
   const policies = useAnswer("policies", {});
+  const calendar = useAnswer("calendar", {});
   return (
     <section>
       <header class="plain">
@@ -34,6 +37,8 @@ export function PromotionView() {
           )
         }
       </Answered>
+      <h2>When rollouts may begin</h2>
+      <Answered held={calendar}>{(found) => <CalendarPicture calendar={found} />}</Answered>
       <Answered held={policies}>{(found) => <Standing policies={found} />}</Answered>
     </section>
   );
@@ -151,33 +156,7 @@ function Standing({ policies: { freezes, overrides, file } }: { readonly policie
       {freezes.length === 0 ? (
         <p class="empty">Nothing is frozen.</p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">What</th>
-              <th scope="col">Why</th>
-              <th scope="col">Since</th>
-              <th scope="col">Until</th>
-            </tr>
-          </thead>
-          <tbody>
-            {freezes.map(({ id, environment, service, reason, by, fromMs, untilMs }) => (
-              <tr key={id}>
-                <th scope="row">
-                  <span class="name">{service ?? environment ?? "the whole installation"}</span>
-                  <span class="sub">freeze {id}</span>
-                </th>
-                <td data-label="Why">{reason}</td>
-                <td data-label="Since">
-                  <Ago at={fromMs} /> <span class="sub">by {by}</span>
-                </td>
-                <td data-label="Until">
-                  {untilMs === undefined ? "someone lifts it" : <Ago at={untilMs} />}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table rows={freezes} columns={freezeColumns} keyOf={({ id }) => id} />
       )}
       {file !== undefined && (
         <p class="quiet after">
@@ -187,3 +166,30 @@ function Standing({ policies: { freezes, overrides, file } }: { readonly policie
     </>
   );
 }
+
+type Freeze = Answer<"policies">["freezes"][number];
+
+const freezeColumns = [
+  {
+    name: "What",
+    cell: ({ id, environment, service }: Freeze) => (
+      <>
+        <span class="name">{service ?? environment ?? "the whole installation"}</span>
+        <span class="sub">freeze {id}</span>
+      </>
+    ),
+  },
+  { name: "Why", cell: ({ reason }: Freeze) => reason },
+  {
+    name: "Since",
+    cell: ({ fromMs, by }: Freeze) => (
+      <>
+        <Ago at={fromMs} /> <span class="sub">by {by}</span>
+      </>
+    ),
+  },
+  {
+    name: "Until",
+    cell: ({ untilMs }: Freeze) => (untilMs === undefined ? "someone lifts it" : <Ago at={untilMs} />),
+  },
+] as const;

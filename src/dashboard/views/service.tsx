@@ -13,6 +13,7 @@ import { Releases, Rollouts } from "./history.tsx";
 import { RolloutCard } from "./rollout-card.tsx";
 import { ScaleForm } from "./scale-form.tsx";
 import { Failures, Servers } from "./servers.tsx";
+import { Following } from "./source.tsx";
 import { wayBack } from "./way-back.ts";
 
 type Status = Answer<"status">;
@@ -36,6 +37,7 @@ export function ServiceView({ service }: { readonly service: string }) {
             <Serving status={now} history={history.value} />
             <Notes status={now} />
             {now.rollout !== undefined && <RolloutCard rollout={now.rollout} />}
+            <Following service={service} />
             <h2>Traffic</h2>
             <Answered held={traffic}>
               {(spans) => (

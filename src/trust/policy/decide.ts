@@ -46,16 +46,16 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
   const { service, nowMs } = starting;
   const { file, freezes } = policies;
   const rules = rulesFor(file, service);
-  const frozen = freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
   const at = (line: number) => `${file?.name}:${line}`;
   let opens: string | undefined;
   const opening = () => {
-    opens ??= openingText(rules, frozen, nowMs);
+    opens ??= openingText(rules, frozenBy(freezes, service, nowMs), nowMs);
     return opens;
   };
   return [
-    ...frozen.map(freezeVerdict),
-    ...windowVerdicts(rules, nowMs, at, opening),
+    ...decideByTime(starting, policies).map((rule) =>
+      rule.kind === "window" && !rule.passed ? { ...rule, remedy: opening() } : rule,
+    ),
     ...rules.flatMap((rule) => {
       if (rule.kind === "reason") return [reasonVerdict(starting, at(rule.line))];
       if (rule.kind === "pipeline") return [pipelineVerdict(starting, rule, at(rule.line))];
@@ -63,6 +63,21 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
       return rule.kind === "soak" ? soakVerdicts(starting, rule, at(rule.line), policies) : [];
     }),
   ];
+}
+
+/** What freezes and windows say, without when that will be another: also of a moment to come. */
+export function decideByTime(
+  { service, nowMs }: Pick<Starting, "service" | "nowMs">,
+  { file, freezes }: Pick<Policies, "file" | "freezes">,
+): readonly AdmissionRule[] {
+  return [
+    ...frozenBy(freezes, service, nowMs).map(freezeVerdict),
+    ...windowVerdicts(rulesFor(file, service), nowMs, (line) => `${file?.name}:${line}`),
+  ];
+}
+
+function frozenBy(freezes: readonly Freeze[], service: ServiceKey, nowMs: number): readonly Freeze[] {
+  return freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
 }
 
 /** Whether the transport has said so of an actor: only one that pipelines come by does. */
@@ -94,12 +109,10 @@ function windowVerdicts(
   rules: readonly PolicyRule[],
   nowMs: number,
   at: (line: number) => string,
-  opening: () => string,
 ): readonly AdmissionRule[] {
   const isNow = openAt(nowMs);
   const verdict = (rule: { readonly line: number }, passed: boolean, because: string): AdmissionRule => ({
     ...{ kind: "window", mode: "enforce", passed, place: at(rule.line), because },
-    ...(passed ? {} : { remedy: opening() }),
   });
   const allowing = windowsOf(rules, "allow");
   const open = allowing.find(({ window }) => isNow(window));

@@ -86,6 +86,32 @@ function firstOpen(closedMs: number, openMs: number, isOpen: (atMs: number) => b
   return high * minuteMs;
 }
 
+/**
+ * The whole minutes within the next two weeks at which `state`, which may change only at borders of these windows and at `others` (Unix
+ * time in ms), is not what it was a minute before.
+ */
+export function changesWithin2Weeks(
+  windows: readonly Window[],
+  others: readonly number[],
+  nowMs: number,
+  state: (atMs: number) => string,
+): readonly number[] {
+  const [middleMs, endMs] = [nowMs + 7 * dayMs, nowMs + 14 * dayMs];
+  const borders = [...bordersOf(windows, [...others, middleMs], nowMs), ...others, endMs];
+  const found: number[] = [];
+  let before = nowMs;
+  for (const border of new Set(borders.toSorted((a, b) => a - b))) {
+    const at = Math.ceil(border / minuteMs) * minuteMs;
+    if (at <= before || at > endMs) continue;
+    for (let was = state(before); was !== state(at); was = state(before)) {
+      before = firstOpen(before, at, (atMs) => state(atMs) !== was);
+      found.push(before);
+    }
+    before = at;
+  }
+  return found.filter((atMs) => atMs < endMs);
+}
+
 function bordersOf(windows: readonly Window[], others: readonly number[], nowMs: number): readonly number[] {
   const dated = windows.flatMap(({ days, from, to, zone }) =>
     days === undefined ? [...moments(from, zone), ...moments(to, zone)] : [],

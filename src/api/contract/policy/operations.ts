@@ -10,6 +10,14 @@ export const policyTable = {
     asks: "Nothing",
     answers: "Policies",
   },
+  calendar: {
+    method: "GET",
+    path: "/v1/policy/calendar",
+    needs: "view services",
+    summary: "When rollouts of deploys may begin in the next two weeks, by what windows and freezes say now.",
+    asks: "Nothing",
+    answers: "Calendar",
+  },
   /** Throws `spec_invalid`, with each problem and its place. */
   setPolicy: {
     method: "POST",

@@ -56,6 +56,26 @@ const Policies = z.object({
   overrides: z.array(override).describe("Rollouts that began against policies, the newest first."),
 });
 
+const shutting = z.object({
+  kind: z.enum(["freeze", "window"]),
+  place: z.string().describe("Where it is written, or the freeze."),
+  because: z.string(),
+});
+
+const Calendar = z.array(
+  z.object({
+    ...{ service: z.string(), environment: z.string().describe("`none`: it has none.") },
+    stretches: z
+      .array(
+        z.object({
+          ...{ fromMs: atMs, untilMs: atMs },
+          shut: z.array(shutting).describe("What lets no rollout begin. Empty: one may."),
+        }),
+      )
+      .describe("One after the other, without gaps."),
+  }),
+);
+
 const PolicyTest = z.array(
   z.object({
     rollout: z.number().int(),
@@ -78,6 +98,7 @@ export const policyAsks = { Approve, Freeze, Review, SetPolicy, TestPolicy, Unfr
 /** What they answer. */
 export const policyAnswers = {
   Approval: approval,
+  Calendar,
   FreezeList: z.array(freeze),
   Frozen,
   Override: override,

@@ -32,6 +32,7 @@ const service = "shop";
 /** What they are asked, at least once each. */
 export const policyAsked: AskedOf<typeof policyTable> = {
   policies: [{}],
+  calendar: [{}],
   setPolicy: [{ name: "policy.yaml", text: "policies: {}", reason: "the holidays" }],
   removePolicy: [{}, { reason: "none is needed" }],
   freeze: [
@@ -47,6 +48,15 @@ export const policyAsked: AskedOf<typeof policyTable> = {
 /** Full values. */
 export const policyAnswered: OperationsOf<typeof policyTable> = {
   policies: async () => ({ file: policyFile, freezes: [freeze], overrides: [override] }),
+  calendar: async () => [
+    {
+      ...{ service: "shop.production", environment: "production" },
+      stretches: [
+        { fromMs: 1, untilMs: 5, shut: [] },
+        { fromMs: 5, untilMs: 9, shut: [{ kind: "freeze", place: "freeze 3", because: "incident 12" }] },
+      ],
+    },
+  ],
   setPolicy: async () => policyFile,
   removePolicy: async () => {},
   freeze: async () => ({ ...freeze, services: ["shop.production"] }),
