@@ -93,11 +93,8 @@ async function openBase(
   };
   const progress = (text: string) => options.progress({ kind: "message", text });
   const note = (text: string) => options.progress({ kind: "note", text });
-  const runsSteps = from.kind === "dockerfile" || from.kind === "packer";
-  if (!runsSteps && Object.keys(args).length > 0)
+  if (!sourceOf(from).runsSteps && Object.keys(args).length > 0)
     throw await placed(argsElsewhere(), ["image", "args"], findPlace);
-  if (!runsSteps && network !== undefined)
-    throw await placed(networkElsewhere(), ["image", "network"], findPlace);
   try {
     return await sourceOf(from).open(from, {
       place,
@@ -116,26 +113,6 @@ async function openBase(
   } catch (error) {
     throw await placed(error, ["image", "from"], findPlace);
   }
-}
-
-function argsElsewhere(): KilnError {
-  return new KilnError(
-    "spec_invalid",
-    "Only a Dockerfile and a Packer template have arguments; `image.from` names neither.",
-    {
-      hint: "Leave `image.args` out, or write `from: dockerfile:PATH` or `from: packer:PATH`. Environment variables of the image are `image.env`.",
-    },
-  );
-}
-
-function networkElsewhere(): KilnError {
-  return new KilnError(
-    "spec_invalid",
-    "Only the steps of a Dockerfile and a Packer template use a network; `image.from` names neither.",
-    {
-      hint: "Leave `image.network` out. What servers may reach is `network`, outside `image`.",
-    },
-  );
 }
 
 async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<LockedPackages | undefined> {
@@ -178,4 +155,14 @@ function leftOutWords(leftOut: readonly LeftOut[]): string[] {
     const why = by === "kiln" ? '; `image.exclude: ["!NAME"]` keeps one' : `, as ${by} says`;
     return `left out: ${named.join(", ")}${more}${why}`;
   });
+}
+
+function argsElsewhere(): KilnError {
+  return new KilnError(
+    "spec_invalid",
+    "Only a Dockerfile and a Packer template have arguments; `image.from` names neither.",
+    {
+      hint: "Leave `image.args` out, or write `from: dockerfile:PATH` or `from: packer:PATH`. Environment variables of the image are `image.env`.",
+    },
+  );
 }

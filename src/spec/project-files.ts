@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
-import type { TlsSpec } from "../domain/spec/traffic-spec.ts";
+import type { AcmeSpec, TlsSpec } from "../domain/spec/traffic-spec.ts";
 import { isErrno } from "../lib/errors.ts";
 import { isAtOrBelow } from "./paths.ts";
 import { placedFiles } from "./rules/placed-rules.ts";
@@ -83,11 +83,18 @@ function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | un
   const { certificate, key, secret, acme } = traffic?.tls ?? {};
   if (secret !== undefined) return { secret };
   if (acme !== undefined) {
-    const { authority, ...rest } = acme;
+    const { authority, ...rest } = toAcme(acme);
     return { acme: { ...rest, ...(authority && { authority: resolve(project, authority) }) } };
   }
   if (certificate === undefined || key === undefined) return undefined; // a rule says so
   return { certificate: resolve(project, certificate), key: resolve(project, key) };
+}
+
+type WrittenAcme = NonNullable<NonNullable<NonNullable<NamesFiles["traffic"]>["tls"]>["acme"]>;
+
+/** Without what is usual. */
+export function toAcme({ challenge, ...rest }: WrittenAcme): AcmeSpec {
+  return challenge === "dns-01" ? { ...rest, challenge } : rest;
 }
 
 async function findConfigFile(root: string, from: string): Promise<Found | Omit<Breach, "path">> {

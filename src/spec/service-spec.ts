@@ -88,7 +88,10 @@ export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSp
   return {
     ...{ mode, listen, ...toHosts(written) },
     ...given({ preview, paths, address, trustedProxies, maintenance, tls }),
-    ...given({ redirect: tls && "acme" in tls ? { http: acmePort, ...redirect } : redirect }),
+    ...given({
+      redirect:
+        tls && "acme" in tls && tls.acme.challenge === undefined ? { http: acmePort, ...redirect } : redirect,
+    }),
     ...given({ protocol: protocol === "h2c" ? protocol : undefined, limits: limits && toLimits(limits) }),
     // What is off is absent.
     ...given({ stripPrefix: stripPrefix || undefined, sticky: sticky || undefined }),

@@ -94,6 +94,7 @@ export const traffic = z
         z.strictObject({
           acme: z.strictObject({
             directory: z.url({ protocol: /^https$/ }).max(2000),
+            challenge: z.enum(["dns-01"]).optional(),
             email: z.string().regex(emailPattern, "an address for mail").optional(),
             authority: machinePath.optional(),
           }),

@@ -90,6 +90,8 @@ export const emailPattern = /^[^@\s]{1,64}@[a-z0-9.-]{1,189}$/i;
 export interface AcmeSpec {
   /** URL of the authority's directory (RFC 8555, section 7.1.1). */
   readonly directory: string;
+  /** How it finds out whom the names belong to. Absent: by a page on port 80 (HTTP-01). */
+  readonly challenge?: "dns-01" | undefined;
   /** Where the authority writes to. */
   readonly email?: string | undefined;
   /** Absolute path, on the machine of the router, of certificates that the authority's own may come from. */

@@ -12,5 +12,6 @@ export const channel: Source<{ readonly kind: "channel"; readonly service: strin
       /^channel(:|$)/.test(text) ? "Write `channel:SERVICE/NAME`, such as `channel:base/stable`." : undefined,
     bringsCommand: true,
     takesPackages: false,
+    runsSteps: false,
     open: async (base, call) => (await import("./channel-base.ts")).openChannelBase(base, call),
   };

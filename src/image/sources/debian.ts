@@ -10,6 +10,7 @@ export const debian: Source<{ readonly kind: "debian"; readonly suite: string }>
   hint: (text) => (/^debian(:|$)/.test(text) ? suiteHint(text.slice("debian:".length)) : undefined),
   bringsCommand: false,
   takesPackages: true,
+  runsSteps: false,
   open: async ({ suite }) => ({ identity: `debian:${suite}`, process: {}, layers: [] }),
 };
 

@@ -18,5 +18,6 @@ export const dockerfile: Source<{
   },
   bringsCommand: true,
   takesPackages: false,
+  runsSteps: true,
   open: async (base, call) => (await import("./dockerfile-base.ts")).openDockerfile(base, call),
 };

@@ -16,5 +16,6 @@ export const oci: Source<{ readonly kind: "oci"; readonly path: string; readonly
     },
     bringsCommand: true,
     takesPackages: false,
+    runsSteps: false,
     open: async (base, call) => (await import("./oci-layout.ts")).openOciLayout(base, call),
   };

@@ -17,5 +17,6 @@ export const registry: Source<{ readonly kind: "registry"; readonly reference: s
   },
   bringsCommand: true,
   takesPackages: false,
+  runsSteps: false,
   open: async (base, call) => (await import("./registry-base.ts")).openRegistryBase(base.reference, call),
 };

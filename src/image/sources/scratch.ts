@@ -6,5 +6,6 @@ export const scratch: Source<{ readonly kind: "scratch" }> = {
   hint: () => undefined,
   bringsCommand: false,
   takesPackages: false,
+  runsSteps: false,
   open: async () => ({ identity: "scratch", process: {}, layers: [] }),
 };

@@ -57,5 +57,7 @@ export interface Source<B extends ImageBase = ImageBase> {
   readonly bringsCommand: boolean;
   /** Debian packages can be added to it. */
   readonly takesPackages: boolean;
+  /** It is built by steps, which `image.network` and `image.args` are about. */
+  readonly runsSteps: boolean;
   readonly open: (base: B, call: OpenCall) => Promise<Base>;
 }

@@ -9,6 +9,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { type Certificate, certificateIn, readAuthority } from "../certificate.ts";
 import { ensureAccountKey } from "./account.ts";
+import { findHook } from "./dns-hook.ts";
 import { type IssueRecord, isOwn, mayTry, noRecord, pauseMs, whyDue } from "./due.ts";
 import { order, placeholder } from "./order.ts";
 
@@ -118,12 +119,13 @@ function parsed(kept: string): IssueRecord | undefined {
 /** Never throws: the next look says what was wrong, and tries again. */
 async function issue({ service, hosts, acme, record, why }: Look, context: IssuerContext): Promise<void> {
   const { folder, clock, log } = context;
-  const { directory, email, authority } = acme;
+  const { directory, email, authority, challenge } = acme;
   try {
     log.info({ service, directory }, `ordering a certificate for ${hosts.join(", ")}: ${why}`);
     const accountKey = await ensureAccountKey(folder);
     const roots = authority === undefined ? undefined : await readAuthority(authority);
-    const pem = await order({ directory, email, accountKey, hosts, authority: roots });
+    const hook = challenge === "dns-01" ? await findHook(folder) : undefined;
+    const pem = await order({ directory, email, accountKey, hosts, hook, authority: roots });
     const next = { directory, asked: record.asked, failures: 0, tryAtMs: 0 };
     assertFits(pem, { hosts, directory, nowMs: clock.now() }, next);
     await writeFileAtomic(issuedFile(folder, service), pem);
@@ -155,7 +157,7 @@ function recordFile(folder: string, service: ServiceKey): string {
 }
 
 function warningsOf(
-  { service, hosts, present, record, why }: Look,
+  { service, hosts, acme, present, record, why }: Look,
   nowMs: number,
 ): readonly ServiceWarning[] {
   if (why === undefined) return [];
@@ -177,7 +179,13 @@ function warningsOf(
     {
       service,
       message: `${record.error} Until then ${served}.`,
-      hint: `Kiln tries again in ${minutes} min. The authority has to reach http://${hosts[0]}/ on port 80 of this machine.`,
+      hint: `Kiln tries again in ${minutes} min. ${needOf(acme, hosts)}`,
     },
   ];
+}
+
+function needOf({ challenge }: AcmeSpec, [host]: readonly string[]): string {
+  return challenge === "dns-01"
+    ? "The authority has to see the DNS records that this installation's program adds."
+    : `The authority has to reach http://${host}/ on port 80 of this machine.`;
 }

@@ -3,6 +3,7 @@ import { Agent } from "node:https";
 import { rootCertificates } from "node:tls";
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 import acme from "acme-client";
+import { runHook } from "./dns-hook.ts";
 import type { Order, OrderAnswer, OrderMessage } from "./order.ts";
 
 /** A process that answers one message and ends. */
@@ -17,8 +18,11 @@ process.once("disconnect", () => process.exit(0));
 /** A chain has some 10 KiB. */
 const longestAnswer = 256 * 1024;
 
-/** HTTP-01 (RFC 8555, section 8.3): the router answers every challenge of the account by itself. */
-async function issued({ directory, email, accountKey, hosts, authority }: Order): Promise<string> {
+/**
+ * HTTP-01 (RFC 8555, section 8.3): the router answers every challenge of the account by itself. DNS-01 (section 8.4): the hook
+ * adds records, one after the other, because two challenges may be about one name.
+ */
+async function issued({ directory, email, accountKey, hosts, hook, authority }: Order): Promise<string> {
   // One pause of 5 s, not five of up to 80 s: the controller tries again. It is not among the library's types.
   Object.assign(Object(acme.axios.defaults).acmeSettings, { retryMaxAttempts: 1 });
   if (authority !== undefined) {
@@ -29,14 +33,23 @@ async function issued({ directory, email, accountKey, hosts, authority }: Order)
   await openAccount(client, email);
   const key = newKey();
   const [, csr] = await acme.crypto.createCsr({ altNames: [...hosts] }, key);
-  const nothing = async () => {};
+  let before: Promise<void> = Promise.resolve();
+  const change =
+    (action: "present" | "cleanup") => async (authz: acme.Authorization, _: unknown, value: string) => {
+      if (hook === undefined) return;
+      const done = before.then(() =>
+        runHook(hook, action, `_acme-challenge.${authz.identifier.value}`, value),
+      );
+      before = done.catch(() => {});
+      await done;
+    };
   const chain = await client.auto({
     csr,
-    challengePriority: ["http-01"],
+    challengePriority: [hook === undefined ? "http-01" : "dns-01"],
     // Whether the names lead here is for the authority to find out: from here they may lead elsewhere.
     skipChallengeVerification: true,
-    challengeCreateFn: nothing,
-    challengeRemoveFn: nothing,
+    challengeCreateFn: change("present"),
+    challengeRemoveFn: change("cleanup"),
   });
   return `${chain.trim()}\n${key}`;
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
+import type { DnsHook } from "./dns-hook.ts";
 
 /** What the authority is asked for. */
 export interface Order {
@@ -13,6 +14,8 @@ export interface Order {
   /** PEM. */
   readonly accountKey: string;
   readonly hosts: readonly string[];
+  /** What adds records to the DNS; absent: the authority asks for a page (HTTP-01). */
+  readonly hook?: DnsHook | undefined;
   /** Certificates in PEM form that the authority's own may come from, besides the usual ones. */
   readonly authority?: string | undefined;
 }

@@ -18,6 +18,8 @@ export async function missingPebble(): Promise<string | undefined> {
 /** A certificate authority with its own name server, which says that every name leads to this machine. Both end with the test. */
 export interface TestAuthority extends AsyncDisposable {
   readonly acme: AcmeSpec;
+  /** Where `POST /set-txt` adds a record to its name server. */
+  readonly namesPort: number;
 }
 
 /** `httpPort`: where it asks instead of port 80. */
@@ -50,6 +52,7 @@ export async function testAuthority(httpPort: number): Promise<TestAuthority> {
   ];
   await Promise.all([port, namesManagement].map(answers));
   return {
+    namesPort: namesManagement,
     acme: { directory: `https://localhost:${port}/dir`, authority: own.certificate },
     async [Symbol.asyncDispose]() {
       await Promise.all(processes.map(end));

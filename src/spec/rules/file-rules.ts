@@ -6,6 +6,7 @@ import {
   matchKey,
   previewFrontend,
 } from "../../domain/traffic/listener.ts";
+import { toAcme } from "../project-files.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import { toTraffic } from "../service-spec.ts";
 import { findSpot, type MapTree } from "../yaml/tree.ts";
@@ -59,7 +60,7 @@ function frontendsOf(document: SpecDocument | undefined): readonly Frontend[] {
   const { service, traffic: written } = document;
   // Whether there is TLS matters here, not where its files are; and an authority asks at a port of its own.
   const { tls } = written;
-  const traffic = toTraffic(written, tls && (tls.acme ? { acme: tls.acme } : { secret: "" }));
+  const traffic = toTraffic(written, tls && (tls.acme ? { acme: toAcme(tls.acme) } : { secret: "" }));
   const preview = previewFrontend(traffic);
   const frontend: Frontend = { service, isPreview: false, traffic };
   return preview === undefined ? [frontend] : [frontend, { service, isPreview: true, traffic: preview }];

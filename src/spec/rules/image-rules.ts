@@ -5,6 +5,7 @@ import { sourcesAllowed } from "./source-rules.ts";
 /** Rules of `image`. */
 export const imageRules: readonly SpecRule[] = [
   packagesNeedDebian,
+  networkNeedsSteps,
   packagesOnce,
   fullSkipsNothing,
   sourcesAllowed,
@@ -23,6 +24,15 @@ function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Brea
       hint: "Write for example `from: debian:bookworm`, or add the programs with `files`.",
     };
   }
+}
+
+function* networkNeedsSteps({ document: { image } }: RuleInput): Generator<Breach> {
+  if (!image || image.network === "none" || sourceOf(image.from).runsSteps) return;
+  yield {
+    path: ["image", "network"],
+    message: `\`image.network\` is for the steps of a Dockerfile or a Packer template; found \`from: ${image.from.kind}\`, expected \`from: dockerfile:PATH\` or \`from: packer:PATH\`.`,
+    hint: "Leave it out. What servers may reach is `network`, outside `image`.",
+  };
 }
 
 function* packagesOnce({ document: { image } }: RuleInput): Generator<Breach> {

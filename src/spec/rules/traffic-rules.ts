@@ -89,7 +89,8 @@ function* acmeProvesNames({ document: { traffic } }: RuleInput): Generator<Breac
   const path = ["traffic", "tls", "acme"];
   const { mode, host, hosts = [], redirect, listen } = traffic;
   const all = [...(host === undefined ? [] : [host]), ...hosts, ...(redirect?.hosts ?? [])];
-  const wildcard = all.find((name) => name.startsWith("*"));
+  const byDns = traffic.tls.acme.challenge === "dns-01";
+  const wildcard = byDns ? undefined : all.find((name) => name.startsWith("*"));
   if (mode === "tcp") {
     yield {
       path,
@@ -106,9 +107,9 @@ function* acmeProvesNames({ document: { traffic } }: RuleInput): Generator<Breac
     yield {
       path,
       message: `\`traffic.tls.acme\` cannot certify ${wildcard}: authorities issue wildcards only to those who change the DNS.`,
-      hint: "Name each host, or let another tool renew the certificate, and name its files.",
+      hint: "Write `challenge: dns-01`, for which the installation needs a program, or name each host.",
     };
-  } else if (listen === 80 && redirect?.http === undefined) {
+  } else if (!byDns && listen === 80 && redirect?.http === undefined) {
     yield {
       path,
       message:

@@ -24,6 +24,13 @@ const acme = z
         })
         .optional()
         .describe("Where the authority writes to, if it does; default: it knows no address."),
+      challenge: leaf
+        .oneOf("http-01", "dns-01")
+        .optional()
+        .meta({ default: "http-01" })
+        .describe(
+          "How the authority checks the host names: a page on port 80, or a DNS record that this installation's program adds; wildcards need `dns-01`.",
+        ),
       directory: leaf
         .text({
           expected: "the https URL of an ACME directory",
@@ -39,7 +46,7 @@ const acme = z
     },
     { error: "a mapping, such as {} or { email: ops@example.com }" },
   )
-  .describe("An authority issues the certificate by ACME (HTTP-01), and Kiln renews it.");
+  .describe("An authority issues the certificate by ACME, and Kiln renews it.");
 
 /** The section `traffic` of kiln.yaml. */
 export const traffic = z

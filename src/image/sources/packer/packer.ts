@@ -18,5 +18,6 @@ export const packer: Source<{
   },
   bringsCommand: true,
   takesPackages: false,
+  runsSteps: true,
   open: async (base, call) => (await import("./packer-base.ts")).openPacker(base, call),
 };

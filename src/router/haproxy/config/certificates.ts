@@ -6,6 +6,7 @@ import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { findHook } from "../../acme/dns-hook.ts";
 import { prepare } from "../../acme/issuer.ts";
 import {
   assertServes,
@@ -39,6 +40,7 @@ export async function checkCertificates(
     if ("acme" in frontend.tls) {
       // The certificate itself is ordered.
       if (frontend.tls.acme.authority !== undefined) await readAuthority(frontend.tls.acme.authority);
+      if (frontend.tls.acme.challenge === "dns-01") await findHook(paths.acme);
       continue;
     }
     const certificate = await readCertificate(placeOf(service, frontend.tls, paths), secret);
