@@ -3,8 +3,8 @@ import type { ServerId } from "../domain/ids.ts";
 import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Inspector, Subject } from "../platform/linux/subject.ts";
+import type { Difference } from "./checks/check.ts";
 import { culpritText } from "./checks/culprit.ts";
-import type { Difference } from "./checks/detector.ts";
 
 /** The most findings of one kind on one server: a visitor who starts a thousand processes is found by the first. */
 const mostOfAKind = 20;

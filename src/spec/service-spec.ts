@@ -11,7 +11,7 @@ import {
 import type { ServiceSpec } from "../domain/spec/spec.ts";
 import type { TrafficSpec } from "../domain/spec/traffic-spec.ts";
 import type { UpkeepPolicy } from "../domain/spec/upkeep-policy.ts";
-import type { VolumeSpec } from "../domain/volume.ts";
+import type { VolumeSpec } from "../domain/spec/volume-spec.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema/document.ts";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Release } from "../../domain/rollout/release.ts";
+import type { VolumeSpec } from "../../domain/spec/volume-spec.ts";
 import { aRelease, aRollout, aService } from "../../domain/testing.ts";
-import type { Snapshot, VolumeSpec, VolumeState } from "../../domain/volume.ts";
+import type { Snapshot, VolumeState } from "../../domain/volume.ts";
 import { raisesDataVersion, requireReadable, snapshotsFor } from "./data.ts";
 import { dataWords } from "./plan/data-words.ts";
 

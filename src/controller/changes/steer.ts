@@ -1,7 +1,7 @@
 import type { Asker } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import { keptForMs, type Move } from "../../domain/rollout/move.ts";
-import type { Rollout } from "../../domain/rollout/rollout.ts";
+import { keptForMs } from "../../domain/rollout/move.ts";
+import type { Move, Rollout } from "../../domain/rollout/rollout.ts";
 import type { TargetName } from "../../domain/target.ts";
 import type { Store } from "../../store/store.ts";
 import { type RevocationParts, requireNotRevoked } from "../images/revocations.ts";

@@ -1,5 +1,6 @@
 import type { Finding } from "../../domain/drift/drift.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
 import { decide, situationOf } from "../../domain/plan/upkeep/drift-response.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
@@ -9,7 +10,6 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { DriftSource } from "../../platform/contract/drift-source.ts";
 import type { Store } from "../../store/store.ts";
-import type { Loop } from "../loop/loop.ts";
 import type { Quarantine } from "./quarantine.ts";
 
 export interface ResponderOptions {
@@ -21,7 +21,11 @@ export interface ResponderOptions {
   readonly drift: Pick<DriftSource, "freeze"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly loop: Pick<Loop, "poke" | "current">;
+  readonly loop: {
+    poke(service: ServiceKey): void;
+    /** What was seen last, where it still counts. */
+    current(service: ServiceKey): Observation | undefined;
+  };
   readonly quarantine: Quarantine;
 }
 

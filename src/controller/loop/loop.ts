@@ -19,7 +19,7 @@ import { createQuarantine } from "../drift/quarantine.ts";
 import { createResponder } from "../drift/response.ts";
 import type { Meter } from "../metrics/meter.ts";
 import type { Trouble } from "../operations.ts";
-import { endSessions } from "../servers/exec.ts";
+import { endSessions } from "../servers/end-sessions.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
 import { createIntents } from "./intents.ts";

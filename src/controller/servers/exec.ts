@@ -1,6 +1,5 @@
 import { type Actor, actorName } from "../../domain/access/actor.ts";
 import type { Finding } from "../../domain/drift/drift.ts";
-import { longestSessionMs } from "../../domain/drift/session.ts";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
@@ -8,7 +7,7 @@ import { reasonToWait, situationOf } from "../../domain/plan/upkeep/drift-respon
 import { atTarget } from "../../domain/rollout/move.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { findProcess, isAlive, type ProcessRef } from "../../lib/process/proc.ts";
+import { findProcess, type ProcessRef } from "../../lib/process/proc.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Access } from "../../platform/contract/access.ts";
 import type { Call } from "../../platform/contract/call.ts";
@@ -39,21 +38,6 @@ export function createExec(parts: ExecParts): Pick<Operations, "exec" | "endExec
       if (open !== undefined) parts.targets.poke(open.service);
     },
   };
-}
-
-/**
- * Ends the sessions whose process is gone, and those that have lasted too long: what became of them is not known, but
- * a session must not keep a server forever.
- */
-export function endSessions(store: Store, nowMs: number): void {
-  for (const { id, process, startedAtMs } of store.sessions()) {
-    const reason = !isAlive(process)
-      ? "was lost: its process is gone"
-      : nowMs - startedAtMs >= longestSessionMs
-        ? `was ended after ${longestSessionMs / 3_600_000} hours`
-        : undefined;
-    if (reason !== undefined) store.endSession(id, { exitCode: undefined, reason });
-  }
 }
 
 /** First it is on record and in the taint; whatever fails afterwards, the server is replaced. */

@@ -2,7 +2,6 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { Change } from "../changes/change.ts";
 import { unknownServer } from "../servers/unknown-server.ts";
 import { type OpenTarget, Site, type SiteParts } from "./site.ts";
 
@@ -10,6 +9,13 @@ import { type OpenTarget, Site, type SiteParts } from "./site.ts";
 export interface FoundServer {
   readonly site: Site;
   readonly observation: Observation;
+}
+
+/** Where a change takes place: where the service is, where a new one is to be, or where one that moves comes to. */
+interface Whereabouts {
+  readonly service: ServiceKey;
+  readonly target?: TargetName | undefined;
+  readonly to?: TargetName | undefined;
 }
 
 /** Every target at work: which one a service or a server is on. */
@@ -68,7 +74,7 @@ export class Targets {
   }
 
   /** Where a change is carried out, and planned. Throws `target_unknown`. */
-  at({ service, target, to }: Pick<Change<unknown>, "service" | "target" | "to">): Site {
+  at({ service, target, to }: Whereabouts): Site {
     return to === undefined ? this.of(service, target) : this.named(to);
   }
 

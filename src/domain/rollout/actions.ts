@@ -1,6 +1,7 @@
 import type { JobId, ServerId, ServiceKey } from "../ids.ts";
 import type { JobSpec } from "../spec/job-spec.ts";
-import type { JobEnd, RolloutPhase, Verdict, WarmRelease } from "./rollout.ts";
+import type { JobEnd } from "./job-run.ts";
+import type { RolloutPhase, Verdict, WarmRelease } from "./rollout.ts";
 
 /** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
 export type Shares = readonly { readonly release: number; readonly share: number }[];

@@ -1,6 +1,21 @@
+import type { JobExit } from "../observation.ts";
 import type { ScheduleSpec } from "../spec/job-spec.ts";
 import type { TargetName } from "../target.ts";
-import type { JobEnd } from "./rollout.ts";
+
+/** One job of a rollout that has begun. */
+export interface JobRun {
+  readonly name: string;
+  readonly when: "before" | "after";
+  readonly startedAtMs: number;
+  readonly deadlineMs: number;
+  /** Undefined while it runs. */
+  readonly end: JobEnd | undefined;
+}
+
+/** How a job of a rollout has ended. `stopped`: its rollout was given up meanwhile. */
+export interface JobEnd extends JobExit {
+  readonly outcome: "succeeded" | "failed" | "stopped";
+}
 
 /** One run of a scheduled job, or of a command that a person has asked for. It never begins twice. */
 export interface ScheduledRun {

@@ -1,17 +1,6 @@
 import type { RolloutPolicy } from "../spec/rollout-policy.ts";
 import type { TargetName } from "../target.ts";
-import type { DesiredService } from "./rollout.ts";
-
-/** The other target of a service that moves: the one that it comes to, and, once it is there, the one that it has left. */
-export interface Move {
-  readonly target: TargetName;
-  /** The release whose servers are there. */
-  readonly release: number;
-  /** Whether both targets have the ports of one machine: then the port changes hands, and nothing has to be done by hand. */
-  readonly shared: boolean;
-  /** Until when its servers are kept there for a way back (Unix time in ms); undefined: nothing of it shall be left there. */
-  readonly keptUntilMs: number | undefined;
-}
+import type { DesiredService, Move } from "./rollout.ts";
 
 /** Clients that are idle on a connection of before may come back to the target that was left for this long: a router ends such connections after 75 s. */
 const comeBackMs = 90_000;

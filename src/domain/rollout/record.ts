@@ -1,6 +1,6 @@
 import type { RecordChange, RolloutChange } from "./actions.ts";
-import type { ScheduledRun } from "./job-run.ts";
-import type { DesiredService, JobRun, Rollout } from "./rollout.ts";
+import type { JobRun, ScheduledRun } from "./job-run.ts";
+import type { DesiredService, Rollout } from "./rollout.ts";
 
 /**
  * What is desired after a change; undefined when the service is gone. A change that speaks of another rollout than

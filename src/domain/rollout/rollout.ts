@@ -1,11 +1,9 @@
 import type { TaintedServer } from "../drift/taint.ts";
 import type { ServiceKey } from "../ids.ts";
-import type { JobExit } from "../observation.ts";
 import type { RolloutPolicy, Step } from "../spec/rollout-policy.ts";
 import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import type { TargetName } from "../target.ts";
-import type { ScheduledRun } from "./job-run.ts";
-import type { Move } from "./move.ts";
+import type { JobRun, ScheduledRun } from "./job-run.ts";
 import type { Release } from "./release.ts";
 
 /** What an analysis has found so far in the present step. */
@@ -14,21 +12,6 @@ export interface Verdict {
   /** One sentence with the figures it rests on. */
   readonly reason: string;
   readonly atMs: number;
-}
-
-/** One job of a rollout that has begun. */
-export interface JobRun {
-  readonly name: string;
-  readonly when: "before" | "after";
-  readonly startedAtMs: number;
-  readonly deadlineMs: number;
-  /** Undefined while it runs. */
-  readonly end: JobEnd | undefined;
-}
-
-/** How a job of a rollout has ended. `stopped`: its rollout was given up meanwhile. */
-export interface JobEnd extends JobExit {
-  readonly outcome: "succeeded" | "failed" | "stopped";
 }
 
 export type RolloutPhase =
@@ -113,6 +96,17 @@ export interface Rollout {
 export interface WarmRelease {
   readonly release: number;
   readonly untilMs: number;
+}
+
+/** The other target of a service that moves: the one that it comes to, and, once it is there, the one that it has left. */
+export interface Move {
+  readonly target: TargetName;
+  /** The release whose servers are there. */
+  readonly release: number;
+  /** Whether both targets have the ports of one machine: then the port changes hands, and nothing has to be done by hand. */
+  readonly shared: boolean;
+  /** Until when its servers are kept there for a way back (Unix time in ms); undefined: nothing of it shall be left there. */
+  readonly keptUntilMs: number | undefined;
 }
 
 /** What is desired of one service: the planner's first argument. */

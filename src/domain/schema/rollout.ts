@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { BroughtCommits, JobRun, Origin, Rollout, Verdict } from "../rollout/rollout.ts";
+import type { JobRun } from "../rollout/job-run.ts";
+import type { BroughtCommits, Origin, Rollout, Verdict } from "../rollout/rollout.ts";
 import { rolloutPolicy, steps } from "./spec.ts";
 import { amount, atMs, durationMs, maybe, printable, releaseNumber } from "./values.ts";
 

@@ -4,8 +4,8 @@ import type { AnalysisSpec, RolloutPolicy, Step } from "../spec/rollout-policy.t
 import { type SecretSpec, type ServerShape, ulimitNames } from "../spec/server-shape.ts";
 import { emailPattern, type TrafficSpec } from "../spec/traffic-spec.ts";
 import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
+import type { VolumeSpec } from "../spec/volume-spec.ts";
 import { mostTrafficBytes, trafficBytes } from "../traffic/listener.ts";
-import type { VolumeSpec } from "../volume.ts";
 import { amount, count, durationMs, maybe, printable } from "./values.ts";
 
 /** As kiln.yaml writes it: no `.`, `..` or `//` in it, so it leads nowhere else. */

@@ -1,5 +1,5 @@
-import type { VolumeSpec } from "../volume.ts";
 import type { HealthCheck } from "./health-check.ts";
+import type { VolumeSpec } from "./volume-spec.ts";
 
 /** What every server of a release has. */
 export interface ServerShape {

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { markOf } from "../../lib/files/file-mark.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Check, Difference } from "./detector.ts";
+import type { Check, Difference } from "./check.ts";
 
 /** Compares the files of each server's bundle with what they held; one that stat(2) finds untouched is not read again. */
 export function createBundleCheck(): Check {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Check } from "./detector.ts";
+import type { Check } from "./check.ts";
 
 /** Each limit that is not what it was set to. */
 export function createLimitCheck(): Check {

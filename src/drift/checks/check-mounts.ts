@@ -1,7 +1,7 @@
 import { mountLines, parseMountLine } from "../../lib/files/mount-table.ts";
 import { readIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Check, Difference } from "./detector.ts";
+import type { Check, Difference } from "./check.ts";
 
 /** Compares the mount table of each server with the one it was made with. */
 export function createMountCheck(): Check {

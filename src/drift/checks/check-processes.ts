@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parseMountLine } from "../../lib/files/mount-table.ts";
 import { hasRun, isEnding, linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
+import type { Check, Difference } from "./check.ts";
 import { culpritOf } from "./culprit.ts";
-import type { Check, Difference } from "./detector.ts";
 import { descends, type ProcessStatus, readStatus } from "./process-tree.ts";
 import { type Program, programOf } from "./program.ts";
 

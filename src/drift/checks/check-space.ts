@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 import { parseMountLine } from "../../lib/files/mount-table.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Check } from "./detector.ts";
+import type { Check } from "./check.ts";
 
 /** Writable memory of a server that has no room left for a byte or a file. */
 export function createSpaceCheck(): Check {

@@ -1,12 +1,12 @@
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
+import type { Check, Difference } from "./check.ts";
 import { createBundleCheck } from "./check-files.ts";
 import { createLimitCheck, createPausedCheck } from "./check-limits.ts";
 import { createMountCheck } from "./check-mounts.ts";
 import { createProcessCheck } from "./check-processes.ts";
 import { createSpaceCheck } from "./check-space.ts";
-import type { Check, Difference } from "./detector.ts";
 
 export type CheckName = "mounts" | "processes" | "bundle" | "limits" | "paused" | "space";
 

@@ -2,8 +2,8 @@ import { readdirSync } from "node:fs";
 import { linkIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
 import { isOurVisit } from "../network/visits.ts";
+import type { Difference } from "./check.ts";
 import { isStranger, outOfCgroup, stranger } from "./check-processes.ts";
-import type { Difference } from "./detector.ts";
 
 /** The kind most likely to reveal a visitor first. */
 const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "user", "pid_for_children"] as const;

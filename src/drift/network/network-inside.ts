@@ -1,5 +1,5 @@
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Difference } from "../checks/detector.ts";
+import type { Difference } from "../checks/check.ts";
 import { visit } from "./visits.ts";
 
 /** The rules that each namespace begins with, ip-rule(8): `PRIORITY: from all lookup TABLE`. */

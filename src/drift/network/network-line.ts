@@ -1,5 +1,5 @@
 import type { ServerNetwork } from "../../platform/linux/subject.ts";
-import type { Difference } from "../checks/detector.ts";
+import type { Difference } from "../checks/check.ts";
 import { ruleDifference } from "./network-inside.ts";
 
 /** What the kernel reports of a network namespace other than this process's own: one line of `ip -o monitor label all-nsid`, or of filter-events.ts. */

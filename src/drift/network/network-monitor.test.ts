@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import type { Difference } from "../checks/detector.ts";
+import type { Difference } from "../checks/check.ts";
 import { createLineReader } from "./network-monitor.ts";
 
 test("a line from before a server was in sight is not about it, whatever number its namespace has got", async () => {

@@ -2,7 +2,7 @@ import { release } from "node:os";
 import { hexOf } from "../../lib/net/addresses.ts";
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 import type { ServerNetwork, Subject } from "../../platform/linux/subject.ts";
-import type { Difference } from "../checks/detector.ts";
+import type { Difference } from "../checks/check.ts";
 
 /** Files of /proc/PID/net (proc_net(5)) that show what a network namespace holds. */
 const stateFiles = [

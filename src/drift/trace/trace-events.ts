@@ -1,8 +1,8 @@
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
+import type { Difference } from "../checks/check.ts";
 import { isStranger, stranger } from "../checks/check-processes.ts";
 import { culpritOf } from "../checks/culprit.ts";
-import type { Difference } from "../checks/detector.ts";
 import { judge, type NamespaceOwners, namespaceOwners, ownerOf } from "../checks/strangers.ts";
 import { wasOurVisit } from "../network/visits.ts";
 import type { TraceLine } from "./trace-line.ts";

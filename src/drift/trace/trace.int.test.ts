@@ -7,8 +7,8 @@ import { readIfThere } from "../../lib/process/proc.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { Inspector } from "../../platform/linux/subject.ts";
 import { openImages, TestHost, until, whyNoContainers } from "../../platform/local/test-host.ts";
+import type { Difference } from "../checks/check.ts";
 import { createChecks } from "../checks/checks.ts";
-import type { Difference } from "../checks/detector.ts";
 import type { WatchGap } from "../gap.ts";
 import { startTrace, type Trace } from "./trace.ts";
 

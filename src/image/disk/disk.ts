@@ -14,7 +14,7 @@ import {
   partitionTypes,
   sectorBytes,
 } from "./gpt.ts";
-import { type DiskServer, diskConfig } from "./guest.ts";
+import { type CheckedLayer, type DiskServer, diskConfig } from "./guest.ts";
 import type { Disk, Piece } from "./pieces.ts";
 import { unifiedKernel } from "./uki.ts";
 import { blockBytes, hashTree } from "./verity.ts";
@@ -27,14 +27,6 @@ export interface DiskIngredients {
   readonly parts: Pick<GuestParts, "kernel" | "diskInitrd">;
   /** systemd-stub(7). */
   readonly stub: Buffer;
-}
-
-/** A layer with what makes each of its blocks checkable. */
-export interface CheckedLayer {
-  /** Of its partition: it follows from the content, so that the machine finds its own disk among others. */
-  readonly name: string;
-  readonly blocks: number;
-  readonly rootHash: string;
 }
 
 interface Content {

@@ -7,7 +7,14 @@ import {
   mountOrder,
   processOrders,
 } from "../../domain/guest/orders.ts";
-import type { CheckedLayer } from "./disk.ts";
+
+/** A layer with what makes each of its blocks checkable. */
+export interface CheckedLayer {
+  /** Of its partition: it follows from the content, so that the machine finds its own disk among others. */
+  readonly name: string;
+  readonly blocks: number;
+  readonly rootHash: string;
+}
 
 /** The one server that a disk boots. */
 export interface DiskServer extends GuestProcess {

@@ -2,7 +2,12 @@ import { z } from "zod";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { Env } from "./credential-file.ts";
-import type { Credentials } from "./credentials.ts";
+
+/** What a person has stored for a registry. Never part of a message, a log or an argv. */
+export type Credentials =
+  | { readonly kind: "password"; readonly user: string; readonly password: string }
+  /** A refresh token, which is exchanged for short-lived ones. */
+  | { readonly kind: "identity"; readonly token: string };
 
 /** A program `docker-credential-NAME` that keeps credentials, by the protocol of docker-credential-helpers: input on standard input, JSON on standard output. */
 

@@ -8,13 +8,7 @@ import {
   keysOf,
   readCredentialFile,
 } from "./credential-file.ts";
-import { askHelper } from "./credential-helper.ts";
-
-/** What a person has stored for a registry. Never part of a message, a log or an argv. */
-export type Credentials =
-  | { readonly kind: "password"; readonly user: string; readonly password: string }
-  /** A refresh token, which is exchanged for short-lived ones. */
-  | { readonly kind: "identity"; readonly token: string };
+import { askHelper, type Credentials } from "./credential-helper.ts";
 
 /**
  * The credentials for a registry from the files of `docker login`, `podman login` and `skopeo login`, or from the

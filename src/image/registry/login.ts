@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { KilnError } from "../../lib/errors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "./credential-helper.ts";
 import { bytesOf, type RegistryAnswer, type RegistryRequest, requireAsSafe, type Send } from "./transport.ts";
 
 const tokenAnswer = z.object({

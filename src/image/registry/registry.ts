@@ -2,7 +2,8 @@ import { z } from "zod";
 import { KilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import { type Credentials, findCredentials } from "./credentials.ts";
+import type { Credentials } from "./credential-helper.ts";
+import { findCredentials } from "./credentials.ts";
 import { Login, type Scope } from "./login.ts";
 import { type Reference, referenceText } from "./reference.ts";
 import {

@@ -13,8 +13,14 @@ import {
   keysOf,
   readCredentialFile,
 } from "./credential-file.ts";
-import { askHelper, eraseFromHelper, listHelper, storeInHelper } from "./credential-helper.ts";
-import { type Credentials, fromEntry } from "./credentials.ts";
+import {
+  askHelper,
+  type Credentials,
+  eraseFromHelper,
+  listHelper,
+  storeInHelper,
+} from "./credential-helper.ts";
+import { fromEntry } from "./credentials.ts";
 
 /** Where the credentials of a registry are. */
 export interface StoredLogin {

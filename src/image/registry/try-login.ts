@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "./credential-helper.ts";
 import { Login } from "./login.ts";
 import type { Reference } from "./reference.ts";
 import type { RegistryOptions } from "./registry.ts";

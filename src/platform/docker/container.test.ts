@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { aRelease } from "../../domain/testing.ts";
 import { type ContainerInput, containerBody } from "./container.ts";
-import { namesOf } from "./context.ts";
+import { namesOf } from "./names.ts";
 
 const base: ContainerInput = {
   id: "shop-1-1-1",

@@ -5,7 +5,7 @@ import { hostnameOf } from "../linux/hostname.ts";
 import { maxProcesses, sharedMemoryBytes, writablePaths } from "../linux/limits.ts";
 import type { Bind } from "../linux/placed-content.ts";
 import { seccomp } from "../linux/seccomp.ts";
-import { type EngineNames, label } from "./context.ts";
+import { type EngineNames, label } from "./names.ts";
 
 /** Everything that decides what a server's container is. */
 export interface ContainerInput {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { EvidenceKeeper } from "../contract/evidence.ts";
@@ -7,6 +6,7 @@ import type { FleetRecords } from "../fleet/records.ts";
 import type { HostInspector } from "../linux/inspector.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineImages } from "./images.ts";
+import type { EngineNames } from "./names.ts";
 import type { EngineNetwork } from "./network.ts";
 import type { EnginePresence } from "./presence.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -31,43 +31,4 @@ export interface DockerContext {
   readonly inspector: HostInspector;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** What everything of one target is called on its engine, which other installations may use as well. */
-export interface EngineNames {
-  readonly network: string;
-  /** A name of a network interface: at most 15 bytes. */
-  readonly bridge: string;
-  /** Labels that all containers of the target have. */
-  readonly labels: Readonly<Record<string, string>>;
-  container(server: string): string;
-}
-
-export function namesOf(tag: string, target: string): EngineNames {
-  const prefix = `kiln-${tag}-${target}`;
-  return {
-    network: prefix,
-    bridge: `kd-${createHash("sha256").update(prefix).digest("hex").slice(0, 8)}`,
-    labels: { [label.installation]: tag, [label.target]: target },
-    container: (server) => `${prefix}-${server}`,
-  };
-}
-
-/** Keys of the labels by which people, and we, tell what a container is. */
-export const label = {
-  installation: "kiln.installation",
-  target: "kiln.target",
-  server: "kiln.server",
-  service: "kiln.service",
-  release: "kiln.release",
-  image: "kiln.image",
-} as const;
-
-/** The filter for containers of the target, as `filters` of the Engine API wants it. */
-export function ours(
-  { labels }: EngineNames,
-  more: Readonly<Record<string, readonly string[]>> = {},
-): string {
-  const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  return JSON.stringify({ label, ...more });
 }

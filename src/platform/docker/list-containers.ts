@@ -1,7 +1,8 @@
 import type { Call } from "../contract/call.ts";
 import type { HostServer } from "../fleet/host.ts";
 import { inspectedContainer, type ListedContainer, listedContainers } from "./answers.ts";
-import { type DockerContext, label, ours } from "./context.ts";
+import type { DockerContext } from "./context.ts";
+import { label, ours } from "./names.ts";
 import { type ContainerRecord, exitOf, hostServer, wasStarted } from "./record.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { label } from "./context.ts";
+import { label } from "./names.ts";
 import { otherNetworks } from "./network-drift.ts";
 
 const container = (networks: readonly string[], more: { server?: string; State?: string } = {}) => ({

@@ -4,7 +4,8 @@ import type { Call } from "../contract/call.ts";
 import type { DriftSource } from "../contract/drift-source.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import { type ListedContainer, listedContainers } from "./answers.ts";
-import { type DockerContext, label, ours } from "./context.ts";
+import type { DockerContext } from "./context.ts";
+import { label, ours } from "./names.ts";
 
 type Host = Pick<DockerContext, "engine" | "names" | "clock" | "log">;
 

@@ -4,15 +4,7 @@ import { ownVolumes, type Snapshot, type VolumeKey, type VolumeState } from "../
 import { KilnError } from "../../lib/errors.ts";
 import type { Volumes } from "../contract/volumes.ts";
 import { parseJobId } from "../fleet/server-id.ts";
-import type { FakeServer, FakeWorld } from "./world.ts";
-
-/** A volume in memory: its data is the ids of the servers that had it. */
-export interface FakeVolume extends VolumeKey {
-  readonly createdAtMs: number;
-  data: readonly string[];
-  release: number;
-  readonly snapshots: (Snapshot & { readonly data: readonly string[] })[];
-}
+import type { FakeServer, FakeVolume, FakeWorld } from "./world.ts";
 
 /** Throws `volume_in_use` when another server has a volume that this one is to have alone. Otherwise it has them. */
 export function takeVolumes(world: FakeWorld, id: ServerId, release: Release): void {

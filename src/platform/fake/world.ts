@@ -1,12 +1,20 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/rollout/release.ts";
+import type { Snapshot, VolumeKey } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { RoutedService, UpstreamCounts } from "../../router/router.ts";
 import type { HostServer, HostTrouble } from "../fleet/host.ts";
 import { parseJobId, parseServerId } from "../fleet/server-id.ts";
-import type { FakeVolume } from "./fake-volumes.ts";
+
+/** A volume in memory: its data is the ids of the servers that had it. */
+export interface FakeVolume extends VolumeKey {
+  readonly createdAtMs: number;
+  data: readonly string[];
+  release: number;
+  readonly snapshots: (Snapshot & { readonly data: readonly string[] })[];
+}
 
 /** How a fake server behaves; every part has a harmless default. */
 export interface FakeBehaviour {

@@ -1,8 +1,9 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { RecordChange } from "../../domain/rollout/actions.ts";
-import { keptForMs, type Move } from "../../domain/rollout/move.ts";
+import type { JobRun } from "../../domain/rollout/job-run.ts";
+import { keptForMs } from "../../domain/rollout/move.ts";
 import { changeRollout } from "../../domain/rollout/record.ts";
-import type { JobRun, Rollout } from "../../domain/rollout/rollout.ts";
+import type { Move, Rollout } from "../../domain/rollout/rollout.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";

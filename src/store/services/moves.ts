@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Move } from "../../domain/rollout/move.ts";
+import type { Move } from "../../domain/rollout/rollout.ts";
 import type { Database } from "../sqlite/database.ts";
 
 interface MoveRow {

@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Ask } from "./kinds.ts";
+import type { Ask } from "./ask.ts";
 
 interface Http1Options {
   readonly port: number;

@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
-import type { Ask } from "./kinds.ts";
+import type { Ask } from "./ask.ts";
 
 /**
  * HTTP/2: one connection for many requests, as browsers have it; another one after the router has said that it goes. A

@@ -1,3 +1,4 @@
+import type { Ask } from "./ask.ts";
 import { http1 } from "./http1-client.ts";
 import { http2 } from "./http2-client.ts";
 import { tcpSession, webSocketSession } from "./sessions.ts";
@@ -12,12 +13,6 @@ export interface Frontends {
   readonly https: number;
   readonly tcp: number;
 }
-
-/**
- * One client. Each call asks once, or holds one conversation, and resolves to the number of answers it got; it throws
- * what became of the request when any part of it was lost.
- */
-export type Ask = (signal: AbortSignal) => Promise<number>;
 
 /** A kind of client. */
 export interface Kind {

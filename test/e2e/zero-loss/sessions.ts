@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Ask } from "./kinds.ts";
+import type { Ask } from "./ask.ts";
 
 /** A connection over which messages are sent, and each is answered. */
 interface Line extends Disposable {

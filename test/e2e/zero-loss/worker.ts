@@ -1,4 +1,5 @@
-import { type Ask, type Frontends, type Kind, kinds, type Service } from "./kinds.ts";
+import type { Ask } from "./ask.ts";
+import { type Frontends, type Kind, kinds, type Service } from "./kinds.ts";
 
 /** The worker's orders. */
 export type Order =

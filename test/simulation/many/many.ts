@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Outcome, SimulationResult } from "../simulation.ts";
-import { addOutcomes, noOutcome } from "./summary.ts";
+import type { SimulationResult } from "../simulation.ts";
+import { addOutcomes, type ManyRuns, noOutcome } from "./summary.ts";
 
 export interface ManyOptions {
   /** The first seed. */
@@ -12,13 +12,6 @@ export interface ManyOptions {
   readonly rollouts?: number;
   /** Hears of each finding, and now and then how far it has come. */
   readonly say: (line: string) => void;
-}
-
-export interface ManyRuns {
-  readonly runs: number;
-  readonly findings: readonly string[];
-  readonly total: Outcome;
-  readonly cpuSeconds: number;
 }
 
 const mostFindings = 10;

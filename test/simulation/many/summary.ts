@@ -1,6 +1,13 @@
 import type { Outcome } from "../simulation.ts";
 import { type Counts, faults, requests } from "../tally.ts";
-import type { ManyRuns } from "./many.ts";
+
+/** What came of many runs. */
+export interface ManyRuns {
+  readonly runs: number;
+  readonly findings: readonly string[];
+  readonly total: Outcome;
+  readonly cpuSeconds: number;
+}
 
 export const noOutcome: Outcome = {
   rollouts: 0,

@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import type { Rollout } from "../../../domain/rollout/rollout.ts";
-import { type ErrorJson, errorToJson, KilnError, toKilnError } from "../../../lib/errors.ts";
+import { errorToJson, KilnError, toKilnError } from "../../../lib/errors.ts";
 import { type Limiter, limiter } from "../../../lib/limiter.ts";
 import type { Context, ExitCode } from "../../context.ts";
 import { errorLines } from "../../output/error-lines.ts";
@@ -15,24 +14,7 @@ import { type CheckedRelease, checkedRelease } from "../deploy-request.ts";
 import { type ImageToDeploy, imageToDeploy, requestDeploy } from "../steps.ts";
 import { eachInOrder } from "./each-in-order.ts";
 import { openProjects, type ProjectMember } from "./open-projects.ts";
-import { reportAll } from "./report.ts";
-
-/** What became of one service. */
-export interface MemberResult {
-  readonly service: string;
-  readonly file: string;
-  /** `unchanged`: it served already; `settled` otherwise where a rollout has ended or waits for a person. */
-  readonly outcome: "unchanged" | "settled" | "failed" | "skipped";
-  readonly isDone: boolean;
-  readonly durationMs: number;
-  readonly release?: number | undefined;
-  readonly rollout?: Rollout | undefined;
-  readonly error?: ErrorJson | undefined;
-  /** The service that it comes after and that is not done. */
-  readonly skippedFor?: string | undefined;
-  /** What the command would end with for this service alone. */
-  readonly exitCode: ExitCode;
-}
+import { type MemberResult, reportAll } from "./report.ts";
 
 interface AllOptions extends Pick<ChangeOptions, "reason"> {
   readonly env?: string;

@@ -1,8 +1,26 @@
+import type { Rollout } from "../../../domain/rollout/rollout.ts";
+import type { ErrorJson } from "../../../lib/errors.ts";
 import type { Context, ExitCode } from "../../context.ts";
 import type { Style } from "../../output/style.ts";
 import { plainText, table } from "../../output/text.ts";
 import { formatDuration } from "../../output/units.ts";
-import type { MemberResult } from "./deploy-all.ts";
+
+/** What became of one service. */
+export interface MemberResult {
+  readonly service: string;
+  readonly file: string;
+  /** `unchanged`: it served already; `settled` otherwise where a rollout has ended or waits for a person. */
+  readonly outcome: "unchanged" | "settled" | "failed" | "skipped";
+  readonly isDone: boolean;
+  readonly durationMs: number;
+  readonly release?: number | undefined;
+  readonly rollout?: Rollout | undefined;
+  readonly error?: ErrorJson | undefined;
+  /** The service that it comes after and that is not done. */
+  readonly skippedFor?: string | undefined;
+  /** What the command would end with for this service alone. */
+  readonly exitCode: ExitCode;
+}
 
 /**
  * One line for each service. Returns 0 when all serve what was asked for, 1 when one of them failed without a way back, and 4

@@ -1,7 +1,8 @@
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { DesiredService } from "../../../domain/rollout/rollout.ts";
 import { dataInMemory } from "../../../domain/spec/data-in-memory.ts";
-import type { VolumeSpec, VolumeState } from "../../../domain/volume.ts";
+import type { VolumeSpec } from "../../../domain/spec/volume-spec.ts";
+import type { VolumeState } from "../../../domain/volume.ts";
 import { raisesDataVersion } from "../data.ts";
 import { finalReleaseOf, servingOf, type WantedService } from "../wanted.ts";
 

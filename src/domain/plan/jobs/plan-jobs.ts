@@ -1,7 +1,8 @@
 import { earliest } from "../../earliest.ts";
 import type { JobExit, JobObservation } from "../../observation.ts";
 import type { Action, Plan } from "../../rollout/actions.ts";
-import type { DesiredService, JobEnd, JobRun, Rollout } from "../../rollout/rollout.ts";
+import type { JobEnd, JobRun } from "../../rollout/job-run.ts";
+import type { DesiredService, Rollout } from "../../rollout/rollout.ts";
 import type { JobSpec } from "../../spec/job-spec.ts";
 import { act, deadlineMs, type Look, record } from "../rollout/rollout-look.ts";
 import type { ServiceView } from "../service-view.ts";

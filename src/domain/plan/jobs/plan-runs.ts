@@ -1,8 +1,8 @@
 import { earliest } from "../../earliest.ts";
 import type { JobExit, JobObservation } from "../../observation.ts";
 import type { Action, Plan } from "../../rollout/actions.ts";
-import type { ScheduledRun } from "../../rollout/job-run.ts";
-import type { DesiredService, JobEnd } from "../../rollout/rollout.ts";
+import type { JobEnd, ScheduledRun } from "../../rollout/job-run.ts";
+import type { DesiredService } from "../../rollout/rollout.ts";
 import type { ServiceView } from "../service-view.ts";
 import { timeWords } from "./plan-jobs.ts";
 

@@ -22,7 +22,7 @@ import { attachPort, configurePort } from "../network/ports.ts";
 import { type ServerPaths, serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
 import { findProgram } from "../programs.ts";
-import type { Ingredients } from "../runtime/runtime.ts";
+import type { Ingredients } from "../context.ts";
 import { requireVolumes } from "../volumes/claims.ts";
 import { openVolumes } from "../volumes/open-volumes.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";

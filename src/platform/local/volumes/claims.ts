@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { VolumeKey, VolumeSpec } from "../../../domain/volume.ts";
+import type { VolumeSpec } from "../../../domain/spec/volume-spec.ts";
+import type { VolumeKey } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
 import { readMountPoints, unmount } from "../../linux/mounts.ts";

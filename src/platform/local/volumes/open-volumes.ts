@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
+import type { VolumeSpec } from "../../../domain/spec/volume-spec.ts";
+import { keptSnapshots, type Restoring, type VolumeKey } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { HostImage } from "../../contract/images.ts";
 import type { Bind } from "../../linux/placed-content.ts";

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { VolumeSpec } from "../../../domain/volume.ts";
+import type { VolumeSpec } from "../../../domain/spec/volume-spec.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { findProcess, linkIfThere } from "../../../lib/process/proc.ts";
 import { taint } from "../../conformance/subject.ts";

@@ -1,19 +1,18 @@
 import { chmodSync, writeFileSync } from "node:fs";
-import { serverCgroup } from "../../linux/cgroups.ts";
-import { hostnameOf } from "../../linux/hostname.ts";
-import { openFilesLimit } from "../../linux/limits.ts";
-import { placeContent, placedPoints, secretVariables } from "../../linux/placed-content.ts";
-import { signalProcess } from "../../linux/processes.ts";
-import { mountPoints } from "../../linux/skeleton.ts";
-import type { HostContext } from "../context.ts";
-import { describeRoot, ensureRoot, rootPath } from "../image/roots.ts";
-import { namespacePath } from "../network/commands.ts";
-import { hostsFile, resolversFile, resolversFor } from "../network/resolvers.ts";
-import { serverPaths } from "../paths.ts";
-import { findProgram, oomScore } from "../programs.ts";
-import { type ConfigInput, ociConfig } from "../server/oci-config.ts";
-import type { ServerRecord } from "../server/records.ts";
-import type { Runtime } from "./runtime.ts";
+import { serverCgroup } from "../linux/cgroups.ts";
+import { hostnameOf } from "../linux/hostname.ts";
+import { openFilesLimit } from "../linux/limits.ts";
+import { placeContent, placedPoints, secretVariables } from "../linux/placed-content.ts";
+import { signalProcess } from "../linux/processes.ts";
+import { mountPoints } from "../linux/skeleton.ts";
+import type { HostContext, Runtime } from "./context.ts";
+import { describeRoot, ensureRoot, rootPath } from "./image/roots.ts";
+import { namespacePath } from "./network/commands.ts";
+import { hostsFile, resolversFile, resolversFor } from "./network/resolvers.ts";
+import { serverPaths } from "./paths.ts";
+import { findProgram, oomScore } from "./programs.ts";
+import { type ConfigInput, ociConfig } from "./server/oci-config.ts";
+import type { ServerRecord } from "./server/records.ts";
 
 /** Servers whose process is the program of their image, in a root file system of its layers. */
 export function containers(): Runtime {
