@@ -2,7 +2,7 @@ import type { TarEntry } from "../../tar/entry.ts";
 import { relationNames, type Stanza } from "../archive/control.ts";
 import type { Alternative } from "../setup/scripts.ts";
 import { ownText } from "../setup/scripts.ts";
-import { Shell } from "../shell/shell.ts";
+import { ShellInterpreter } from "../shell/shell.ts";
 import { NotUnderstood } from "../shell/syntax.ts";
 import { ScriptAccounts } from "./accounts.ts";
 import { type Answers, registerTemplates } from "./debconf.ts";
@@ -99,7 +99,7 @@ function runScript(
       ...{ DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT: "1" },
     }),
   );
-  const status = new Shell(maintainerWorld(context), variables, args).run(ownText(text));
+  const status = new ShellInterpreter(maintainerWorld(context), variables, args).run(ownText(text));
   if (status !== 0) throw new NotUnderstood(`a ${kind} that ends with ${status}`);
 }
 

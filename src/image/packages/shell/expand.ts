@@ -1,5 +1,5 @@
-import type { Shell } from "./shell.ts";
 import { NotUnderstood, type ShellWord, type WordPart } from "./syntax.ts";
+import type { Shell } from "./world.ts";
 
 /** A character of a field, and whether it was quoted: then it is not a pattern, nor a place to split. */
 interface Piece {

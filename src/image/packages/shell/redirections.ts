@@ -1,7 +1,6 @@
 import { expandAssignment } from "./expand.ts";
-import type { Shell } from "./shell.ts";
 import type { Redirection } from "./syntax.ts";
-import type { ShellStreams } from "./world.ts";
+import type { Shell, ShellStreams } from "./world.ts";
 
 /** Runs a command with its redirections (POSIX.1-2017, XCU section 2.7). Descriptors besides 0, 1 and 2 carry nothing. */
 export function redirected(

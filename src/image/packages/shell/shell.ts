@@ -4,7 +4,7 @@ import { parseShell } from "./parse.ts";
 import { redirected } from "./redirections.ts";
 import { special } from "./special-commands.ts";
 import { NotUnderstood, type ShellCommand } from "./syntax.ts";
-import type { ShellStreams, ShellWorld } from "./world.ts";
+import type { Shell, ShellStreams, ShellWorld } from "./world.ts";
 
 interface State {
   readonly variables: Map<string, string>;
@@ -16,7 +16,7 @@ const mostSteps = 200_000;
 const mostOutput = 4 << 20;
 
 /** An interpreter of the shell language (POSIX.1-2017, XCU chapter 2) that runs no program: commands are functions on a world. */
-export class Shell {
+export class ShellInterpreter implements Shell {
   readonly world: ShellWorld;
   #state: State;
   readonly #functions = new Map<string, ShellCommand>();

@@ -1,7 +1,6 @@
 import { Break, Return, ShellExit } from "./flow.ts";
-import type { Shell } from "./shell.ts";
 import { NotUnderstood } from "./syntax.ts";
-import type { ShellStreams } from "./world.ts";
+import type { Shell, ShellStreams } from "./world.ts";
 
 /** Built-in commands that change the shell itself (XCU section 2.14). */
 export function special(

@@ -1,4 +1,4 @@
-import type { Shell } from "./shell.ts";
+import type { ShellCommand } from "./syntax.ts";
 
 /** What is left to read; commands of a loop read one after the other. */
 export interface ShellInput {
@@ -10,6 +10,30 @@ export interface ShellStreams {
   readonly input: ShellInput;
   readonly out: (text: string) => void;
   readonly error: (text: string) => void;
+}
+
+/** What a command may ask of the shell that runs it. */
+export interface Shell {
+  readonly world: ShellWorld;
+  /** `$1` and what follows. */
+  readonly positional: readonly string[];
+  setPositional(positional: readonly string[]): void;
+  variable(name: string): string | undefined;
+  assign(name: string, value: string): void;
+  unset(name: string): void;
+  /** `set -e` and `set +e`. */
+  stopAtFailure(stops: boolean): void;
+  isFunction(name: string): boolean;
+  /** Runs a command or a function; its exit status. */
+  call(argv: readonly string[], streams: ShellStreams): number;
+  /** Reads commands of another file, or `eval`'s. */
+  source(text: string, streams: ShellStreams): number;
+  /** Another script, with arguments and variables of its own. */
+  runScript(text: string, args: readonly string[], streams: ShellStreams): number;
+  /** What a command writes, in a shell of its own. */
+  outputOf(command: ShellCommand): string;
+  /** The text, as long as all that was written is not too long. */
+  limited(text: string): string;
 }
 
 /** Runs a command with its arguments; the exit status. */
