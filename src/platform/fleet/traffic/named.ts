@@ -61,9 +61,6 @@ export async function offerNames(
   return named.flatMap((frontend) =>
     ways
       .filter(({ port }) => port === frontend.named)
-      .map(({ listen, address, address6 }) => ({
-        ...{ ...frontend, listen, address },
-        ...(address6 === undefined ? {} : { address6 }),
-      })),
+      .map(({ listen, address, address6 }) => ({ ...frontend, listen, address, address6 })),
   );
 }

@@ -144,7 +144,6 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
   });
 
   test("where IPv6 is off servers have none; once it is on, new ones do, and running ones lack nothing", async () => {
-    const { prefix } = recordedNetwork(hostPaths(t.state), t.state.tag)?.ipv6 ?? {};
     await t.destroyAll();
     const turn = (value: string) => {
       for (const which of ["all", "default"])
@@ -159,10 +158,17 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
     } finally {
       turn("0");
     }
+    const network = hostPaths(t.state).network;
+    const { prefix: _, ...older } = JSON.parse(readIfThere(network) ?? "{}");
+    writeFileSync(network, JSON.stringify(older));
+    t.host.suspect?.();
+    await t.host.list(aCall());
+    const { ipv6 } = recordedNetwork(hostPaths(t.state), t.state.tag) ?? {};
+    assert(ipv6 !== undefined, "the next look has chosen a prefix, as after an upgrade");
     await t.run("new-1-1-1", "sleep 1000");
     t.host.suspect?.();
     expect(await addressesOf()).toEqual([
-      ["new-1-1-1", expect.stringMatching(`^${prefix}::`), undefined],
+      ["new-1-1-1", expect.stringMatching(`^${ipv6.prefix}::`), undefined],
       ["old-1-1-1", undefined, undefined],
     ]);
     for (const { message } of t.host.troubles?.() ?? []) expect(message).toMatch(/Kiln repaired it\.$/);

@@ -101,6 +101,7 @@ class MachineNetwork implements LocalNetwork {
     this.#suspected = false;
     this.#lookedMs = clock.elapsed();
     try {
+      if (lacksPrefix(network)) return await this.#addPrefix(servers);
       const broken = await this.#look(network, servers);
       const left = broken.length === 0 ? [] : await lock(() => this.#settle(network, servers, true));
       this.#lost = new Map(
@@ -113,6 +114,13 @@ class MachineNetwork implements LocalNetwork {
       const { message, hint } = toKilnError(error);
       this.#wrong = [{ message: `Kiln cannot inspect the network of servers: ${message}`, hint }];
     }
+  }
+
+  /** The machine has IPv6 by now, or an older Kiln gave none: what all servers share gets it, and servers that are made from now on. */
+  async #addPrefix(servers: readonly ServerPort[]): Promise<void> {
+    await this.#o.lock(() => readNetwork(this.#o));
+    this.#suspected = true;
+    await this.verify(servers);
   }
 
   suspect(): void {
@@ -146,9 +154,9 @@ class MachineNetwork implements LocalNetwork {
   async offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
     const network = this.#present();
     if (network === undefined) return [];
-    if (!this.#names.isPlaced(service, offered))
+    if (!this.#names.isPlaced(network, service, offered))
       await this.#o.lock(async () => {
-        await this.#names.offer(service, offered);
+        await this.#names.offer(network, service, offered);
         await this.placeNames();
       });
     return this.#names.ways(network, service);

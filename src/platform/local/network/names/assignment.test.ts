@@ -41,3 +41,9 @@ test("who may come in stays as it was said last", () => {
 test("without a free port there is no name, and the error says which ports that means", () => {
   expect(() => assignName(none, "shop", offer, () => true)).toThrow(/24001 to 32767/);
 });
+
+test("a name is led to by IPv6 while the router is told to listen by it", () => {
+  const first = assignName(none, "shop", { ...offer, ipv6: true }, free);
+  expect(first.names[0]).toMatchObject({ service: "shop", ipv6: true });
+  expect(assignName(first, "shop", { ...offer, ipv6: false }, free).names[0]).not.toHaveProperty("ipv6");
+});

@@ -35,6 +35,8 @@ const nameSchema = z.object({
   public: z.array(z.int()),
   /** As of `mayReach`. */
   allow: z.array(z.string()).optional(),
+  /** The router was asked to listen by IPv6 too. Absent: it was not, and the name leads there by IPv4 alone. */
+  ipv6: z.literal(true).optional(),
 });
 const namesSchema = z.object({ last: z.string(), names: z.array(nameSchema) });
 
@@ -65,7 +67,7 @@ export async function writeNames(paths: Pick<HostPaths, "names">, names: Names):
 export function assignName(
   { last, names }: Names,
   service: ServiceKey,
-  { ports, ...rest }: OfferedName,
+  { ports, ipv6, ...rest }: OfferedName & { readonly ipv6?: boolean },
   isTaken: (port: number) => boolean,
 ): Names {
   const others = names.filter((name) => name.service !== service);
@@ -81,7 +83,8 @@ export function assignName(
   const address = known?.address ?? freeAddress(others, last);
   const { allow = known?.allow } = rest;
   const rule = allow === undefined || allow.join() === "*" ? {} : { allow: [...allow] };
-  const name = { service, address, ways, public: [...rest.public], ...rule };
+  const both = ipv6 ? { ipv6: true as const } : {};
+  const name = { service, address, ways, public: [...rest.public], ...rule, ...both };
   const all = [...others, name].sort((a, b) => (a.service < b.service ? -1 : 1));
   return { last: known ? last : address, names: all };
 }

@@ -62,17 +62,18 @@ export class NameBook {
   }
 
   /** Whether this is what was placed last: then there is nothing to record and to place. */
-  isPlaced(service: ServiceKey, offered: OfferedName): boolean {
+  isPlaced(network: Network, service: ServiceKey, offered: OfferedName): boolean {
     const names = readNames(this.#paths);
     const isRecorded =
-      JSON.stringify(assignName(names, service, offered, listening())) === JSON.stringify(names);
+      JSON.stringify(assignName(names, service, offeredOn(network, offered), listening())) ===
+      JSON.stringify(names);
     return isRecorded && this.#placed?.names === JSON.stringify(names);
   }
 
   /** Records where the name leads; `place` does the rest. */
-  async offer(service: ServiceKey, offered: OfferedName): Promise<void> {
+  async offer(network: Network, service: ServiceKey, offered: OfferedName): Promise<void> {
     const before = readNames(this.#paths);
-    const names = assignName(before, service, offered, listening());
+    const names = assignName(before, service, offeredOn(network, offered), listening());
     if (JSON.stringify(names) !== JSON.stringify(before)) await writeNames(this.#paths, names);
   }
 
@@ -90,6 +91,11 @@ export class NameBook {
     const names = withoutName(before, service);
     if (names.names.length < before.names.length) await writeNames(this.#paths, names);
   }
+}
+
+/** With this offer the router listens by IPv6 too, where servers have it. */
+function offeredOn(network: Network, offered: OfferedName) {
+  return { ...offered, ipv6: prefixOf(network) !== undefined };
 }
 
 /** Whether a program listens at a port of this machine; the machine is read with the first question. */

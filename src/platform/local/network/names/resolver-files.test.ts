@@ -17,8 +17,8 @@ test("services are known by their full names, and with their environment; other 
   expect(hosts).toBe("198.18.0.2 shop.kiln.internal\n198.18.0.3 shop.staging.kiln.internal shop.staging\n");
   expect(servers).toBe("server=/kiln.internal/\nserver=/shop.staging/\n");
   const ipv6 = { prefix: "fd12:3456:789a", isOn: true };
-  expect(resolverFiles({ ...network, ipv6 }, names.slice(0, 1)).hosts).toBe(
-    "198.18.0.2 shop.kiln.internal\nfd12:3456:789a:1::2 shop.kiln.internal\n",
-  );
+  expect(
+    resolverFiles({ ...network, ipv6 }, [{ ...named("shop", "198.18.0.2", [80]), ipv6: true }]).hosts,
+  ).toBe("198.18.0.2 shop.kiln.internal\nfd12:3456:789a:1::2 shop.kiln.internal\n");
   expect(config).toContain("port=24000\nlisten-address=10.192.4.1\nbind-interfaces\n");
 });

@@ -61,8 +61,8 @@ export function resolverFiles(network: Network, names: readonly Name[]): Resolve
       "domain-needed",
     ),
     hosts: lines(
-      ...led.flatMap(({ address, service }) =>
-        [address, ...(prefix === undefined ? [] : [nameAddressOf(prefix, address)])].map(
+      ...led.flatMap(({ address, service, ipv6 }) =>
+        [address, ...(prefix && ipv6 ? [nameAddressOf(prefix, address)] : [])].map(
           (each) => `${each} ${namesOf(service).join(" ")}`,
         ),
       ),

@@ -59,8 +59,9 @@ test("a thousand services and servers are put into rules in a moment", () => {
 
 test("by IPv6 the same audiences are led, each server sends from its own address, and what leads nowhere is refused", () => {
   const ipv6 = { prefix: "fd12:3456:789a", isOn: true };
+  const six = <T>(name: T) => ({ ...name, ipv6: true as const });
   const own = { ...web, address6: "fd12:3456:789a::2" };
-  const rules = nameRules({ ...network, ipv6 }, [shop, db, staged], [own, probe]);
+  const rules = nameRules({ ...network, ipv6 }, [six(shop), six(db), staged], [own, probe]);
   const [from, at] = ['iifname "kiln-0123abcd"', "fd12:3456:789a::1"];
   for (const line of [
     `    ${from} ip6 saddr { ${own.address6} } dnat ip6 to ip6 daddr . tcp dport map { fd12:3456:789a:1::2 . 8080 : ${at} . 24001, fd12:3456:789a:1::3 . 5432 : ${at} . 24002 }`,
@@ -69,6 +70,12 @@ test("by IPv6 the same audiences are led, each server sends from its own address
     `    ip6 daddr ${at} th dport { 24000, 24001, 24002, 24003 } iifname != "lo" ct status and dnat != dnat drop`,
   ])
     expect(rules.split("\n")).toContain(line);
+  // Of the third one the router does not listen by IPv6.
+  expect(
+    nameRules({ ...network, ipv6 }, [staged], [{ ...probe, address6: "fd12:3456:789a::3" }]),
+  ).not.toContain("dnat ip6 to ip6 daddr");
   // Servers made without IPv6 are led nowhere by it, and nothing of theirs passes.
-  expect(nameRules({ ...network, ipv6 }, [shop], [web])).toContain(`    ${from} meta nfproto ipv6 drop\n`);
+  expect(nameRules({ ...network, ipv6 }, [six(shop)], [web])).toContain(
+    `    ${from} meta nfproto ipv6 drop\n`,
+  );
 });

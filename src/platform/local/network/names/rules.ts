@@ -78,8 +78,9 @@ function ledByIpv6(
   const ways = ({ address, ways }: Name) =>
     ways.map(({ port, listen }) => `${nameAddressOf(prefix, address)} . ${port} : ${at} . ${listen}`);
   const audiences = audiencesOf(names, callers, "address6");
+  const open = names.filter((name) => name.ipv6);
   return [
-    ...byAudience(names, audiences).map(
+    ...byAudience(open, audiences).map(
       ([audience, led]) =>
         `    ${from} ip6 saddr { ${audience} } dnat ip6 to ip6 daddr . tcp dport map { ${led.flatMap(ways).join(", ")} }`,
     ),
