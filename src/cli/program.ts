@@ -6,6 +6,7 @@ import { addDriftCommands } from "./commands/drift/commands.ts";
 import { addImageCommands } from "./commands/images/commands.ts";
 import { addJobCommands } from "./commands/jobs/commands.ts";
 import { addMachineCommands } from "./commands/machine/commands.ts";
+import { addPackageCommands } from "./commands/packages/commands.ts";
 import { addPolicyCommands } from "./commands/policy/commands.ts";
 import { addProjectCommands } from "./commands/project/commands.ts";
 import { addRegistryCommands } from "./commands/registry/commands.ts";
@@ -69,6 +70,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addAuditCommands(program, load);
   addDriftCommands(program, load);
   addImageCommands(program, load);
+  addPackageCommands(program, load);
   addRegistryCommands(program, load);
   addTrustCommands(program, load);
   addPolicyCommands(program, load);

@@ -34,6 +34,7 @@ export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly st
   const merged = mergePackages(packages);
   const before = accountsOf(merged, plan.used, []);
   let { draft, effects } = withScripts(merged, plan, before, before);
+  failIfUnclear(effects.unclear);
   const accounts = accountsOf(merged, plan.used, effects.sysusers);
   // a new name may move the number of another one, which some of the files have then
   if (isMoved(before, accounts)) ({ draft, effects } = withScripts(merged, plan, before, accounts));
@@ -42,6 +43,12 @@ export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly st
   addLoaderCache(draft);
   addDpkgDatabase(draft, packages);
   return completed(draft);
+}
+
+/** What the packages' scripts would do to a tree of their files, which may lack the content of files. */
+export function tryScripts(merged: ReadonlyMap<string, TarEntry>, plan: ScriptPlan): ScriptEffects {
+  const known = accountsOf(merged, plan.used, []);
+  return withScripts(merged, plan, known, known).effects;
 }
 
 /** The tree with what comes from descriptions, from recipes, and from the scripts that are interpreted. */
@@ -62,7 +69,6 @@ function withScripts(
     passwd: known.passwd,
     group: known.group,
   });
-  failIfUnclear(effects.unclear);
   return { draft, effects };
 }
 

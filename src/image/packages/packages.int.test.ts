@@ -12,6 +12,7 @@ import { debPath } from "./archive/fetch.ts";
 import { knownFixes } from "./archive/newer.ts";
 import { type TestPackage, testArchive } from "./archive/test-archive.ts";
 import { unpack } from "./archive/unpack.ts";
+import { checkPackages } from "./check.ts";
 import { packagesTree } from "./packages.ts";
 
 const lacking = ["apt-get", "dpkg-deb"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
@@ -234,6 +235,15 @@ it("a script that is not understood is named, with the command and the remedy", 
   const skipped = await packagesTree({ ...request, skipScripts: ["needy"] });
   expect((await skipped.tree()).size).toBeGreaterThan(10);
   expect(skipped.inputDigest).not.toBe(locked.inputDigest);
+});
+
+it("a check names what stands against packages, and writes no lock", async () => {
+  using archive = await testArchive(packages);
+  const request = archive.request([]);
+  const check = await checkPackages(["hello", "needy"], request);
+  expect([...check.unclear]).toEqual([["needy", "chown -R db /var/lib/db"]]);
+  expect((await checkPackages(["hello"], request)).unclear.size).toBe(0);
+  expect(existsSync(request.lockFile)).toBe(false);
 });
 
 it("a script that is understood is done: its user owns what it says", async () => {

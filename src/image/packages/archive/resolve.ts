@@ -23,15 +23,6 @@ export async function resolvePackages(
   progress("Updating the package lists");
   await updateLists(apt);
   progress("Resolving the packages");
-  return resolveFromLists(apt, requested, engine);
-}
-
-/** The same with the package lists as they are. */
-async function resolveFromLists(
-  apt: Apt,
-  requested: readonly string[],
-  engine: PackageEngine,
-): Promise<readonly LockedPackage[]> {
   const names = requested.map(nameOf);
   const base = basePackages.filter((name) => !names.includes(name));
   if (engine === "full") {

@@ -52,7 +52,7 @@ async function treeOf(path: string, one: LockedPackage, signal: AbortSignal): Pr
 }
 
 /** The members of an unpacked control archive that are text. */
-async function controlMembers(
+export async function controlMembers(
   path: string,
   one: LockedPackage,
   signal: AbortSignal,
@@ -61,7 +61,7 @@ async function controlMembers(
 }
 
 /** Writes a package's control archive as a plain tar. The package may end after it. */
-async function unpackControl(
+export async function unpackControl(
   deb: string,
   path: string,
   one: LockedPackage,

@@ -1,6 +1,6 @@
 import { NotUnderstood } from "../shell/syntax.ts";
 import type { ShellProgram } from "../shell/world.ts";
-import { absolute } from "./file-programs.ts";
+import { plainPath } from "./file-programs.ts";
 import type { ImageFiles } from "./image-files.ts";
 
 /** test(1). `assumed`: files of a full system that count as there, since what they do is done otherwise. */
@@ -12,7 +12,7 @@ export function testProgram(files: ImageFiles, assumed: (path: string) => boolea
     if (value === "") return false;
     if (value.startsWith("/dev/")) return value === "/dev/null" && operator !== "-d";
     if (/^\/(proc|sys|run\/systemd)(\/|$)/.test(value)) return false;
-    const path = absolute(value);
+    const path = plainPath(value);
     const entry = files.at(path, operator === "-L" || operator === "-h");
     if (!entry) return assumed(path) && /^-[efxrs]$/.test(operator);
     switch (operator) {

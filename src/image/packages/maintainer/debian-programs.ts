@@ -2,7 +2,7 @@ import { compareVersions } from "../debian-version.ts";
 import type { Alternative } from "../setup/scripts.ts";
 import { NotUnderstood } from "../shell/syntax.ts";
 import { type ShellProgram, say } from "../shell/world.ts";
-import { absolute } from "./file-programs.ts";
+import { plainPath } from "./file-programs.ts";
 import type { ImageFiles } from "./image-files.ts";
 import { changedMode } from "./mode.ts";
 import { optionsOf } from "./options.ts";
@@ -13,7 +13,8 @@ export interface DebianContext {
   readonly architecture: string;
   /** Installed packages and their versions. */
   readonly versions: ReadonlyMap<string, string>;
-  readonly addAlternative: (one: Alternative) => void;
+  /** Those that scripts have named so far. */
+  readonly alternatives: Alternative[];
 }
 
 /** Triggers whose work is done otherwise or not needed. */
@@ -70,8 +71,11 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
     }
     return 0;
   };
-  const divert: ShellProgram = (args) => {
-    if (args.includes("--remove") || args.includes("--list")) return 0;
+  const divert: ShellProgram = (args, { out }) => {
+    const path = args.at(-1) ?? "";
+    if (args.includes("--truename")) return say(out, `${path}\n`);
+    // without a file of another package there is nothing to move away
+    if (args.includes("--remove") || args.includes("--list") || !files.at(path)) return 0;
     throw new NotUnderstood("");
   };
   const trigger: ShellProgram = (args) => {
@@ -79,9 +83,16 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
     if (args.includes("--check-supported") || idleTriggers.test(name)) return 0;
     throw new NotUnderstood("");
   };
-  const alternatives: ShellProgram = (args) => {
+  const known: Alternative[] = context.alternatives;
+  const alternatives: ShellProgram = (args, { out }) => {
     const words = args.filter((one) => !/^--(quiet|force|verbose)$/.test(one));
     if (/^--(remove|remove-all|auto)$/.test(words[0] ?? "")) return 0;
+    if (words[0] === "--query") {
+      const best = known
+        .filter(({ links }) => links[0]?.name === words[1])
+        .sort((a, b) => b.priority - a.priority)[0];
+      return best ? say(out, `Name: ${words[1]}\nValue: ${best.links[0]?.target}\n`) : 2;
+    }
     if (words[0] !== "--install") throw new NotUnderstood("");
     const links: { link: string; name: string; target: string }[] = [];
     const [link = "", name = "", target = "", priority = "", ...slaves] = words.slice(1);
@@ -92,7 +103,7 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
       links.push({ link: l, name: n, target: t });
     }
     if (!/^-?\d+$/.test(priority)) throw new NotUnderstood("");
-    context.addAlternative({ priority: Number(priority), links });
+    known.push({ priority: Number(priority), links });
     return 0;
   };
   const ucf: ShellProgram = (args) => {
@@ -102,7 +113,7 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
       "sum-file state-dir debug",
     );
     if (flags.has("purge") || flags.has("p")) return 0;
-    const [from = "", to = ""] = rest.map(absolute);
+    const [from = "", to = ""] = rest.map(plainPath);
     if (!files.at(to)) files.copy(from, to);
     return files.at(from) ? 0 : 1;
   };

@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { NotUnderstood } from "../shell/syntax.ts";
 import type { ShellProgram } from "../shell/world.ts";
 import type { ScriptAccounts } from "./accounts.ts";
+import { findFiles } from "./find.ts";
 import type { ImageFiles, OwnerNames } from "./image-files.ts";
 import { changedMode } from "./mode.ts";
 import { optionsOf } from "./options.ts";
@@ -27,8 +28,8 @@ export function filePrograms(
   };
   /** 1 when one of the paths does not exist. */
   const each = (paths: readonly string[], work: (path: string) => void): number => {
-    const there = paths.filter((path) => files.at(absolute(path), true));
-    for (const path of there) work(absolute(path));
+    const there = paths.filter((path) => files.at(plainPath(path), true));
+    for (const path of there) work(plainPath(path));
     return there.length < paths.length ? 1 : 0;
   };
   const into = (target: string, source: string) =>
@@ -62,7 +63,7 @@ export function filePrograms(
   const mkdir: ShellProgram = (args) => {
     const { flags, values, rest } = optionsOf(args, "p v parents", "m mode");
     let status = 0;
-    for (const path of rest.map(absolute)) {
+    for (const path of rest.map(plainPath)) {
       const isThere = files.at(path) !== undefined;
       if (!flags.has("p") && !flags.has("parents") && (isThere || !files.parentExists(path))) {
         status = 1;
@@ -97,14 +98,14 @@ export function filePrograms(
       files.setOwner(path, owner);
     };
     if (flags.has("d") || flags.has("directory")) {
-      for (const path of rest.map(absolute)) {
+      for (const path of rest.map(plainPath)) {
         makeFolders(path);
         settle(path);
       }
       return 0;
     }
-    const target = absolute(rest.at(-1) ?? "");
-    for (const source of rest.slice(0, -1).map(absolute)) {
+    const target = plainPath(rest.at(-1) ?? "");
+    for (const source of rest.slice(0, -1).map(plainPath)) {
       const path = into(target, source);
       if (flags.has("D")) makeFolders(posix.dirname(path));
       if (source === "/dev/null") files.write(path, "");
@@ -117,7 +118,7 @@ export function filePrograms(
   const ln: ShellProgram = (args) => {
     const { flags, rest } = optionsOf(args, "s f n v T r symbolic force no-dereference relative");
     if (!flags.has("s") && !flags.has("symbolic")) throw new NotUnderstood("");
-    const target = absolute(rest.length > 1 ? (rest.at(-1) ?? "") : posix.basename(rest[0] ?? ""));
+    const target = plainPath(rest.length > 1 ? (rest.at(-1) ?? "") : posix.basename(rest[0] ?? ""));
     let status = 0;
     for (const source of rest.length > 1 ? rest.slice(0, -1) : rest) {
       const isFolder =
@@ -139,7 +140,7 @@ export function filePrograms(
     const { flags, rest } = optionsOf(args, "p v ignore-fail-on-non-empty parents");
     if (flags.has("p") || flags.has("parents")) throw new NotUnderstood("");
     let status = 0;
-    for (const path of rest.map(absolute)) {
+    for (const path of rest.map(plainPath)) {
       const isEmpty = files.at(path)?.type === "folder" && files.namesIn(path).length === 0;
       if (isEmpty) files.remove(path);
       else if (!flags.has("ignore-fail-on-non-empty")) status = 1;
@@ -152,7 +153,7 @@ export function filePrograms(
       "a p r R f d v n u T L P preserve archive recursive no-clobber update force no-dereference",
       "",
     );
-    const target = absolute(rest.at(-1) ?? "");
+    const target = plainPath(rest.at(-1) ?? "");
     const keeps = flags.has("a") || flags.has("p") || flags.has("archive") || flags.has("preserve");
     return each(rest.slice(0, -1), (source) => {
       const path = flags.has("T") ? target : into(target, source);
@@ -167,7 +168,7 @@ export function filePrograms(
   };
   const mv: ShellProgram = (args) => {
     const { rest } = optionsOf(args, "f v n T Z force");
-    const target = absolute(rest.at(-1) ?? "");
+    const target = plainPath(rest.at(-1) ?? "");
     return each(rest.slice(0, -1), (source) => {
       const path = into(target, source);
       if (files.at(path, true)?.type !== "folder") files.remove(path);
@@ -178,11 +179,11 @@ export function filePrograms(
   };
   const touch: ShellProgram = (args) => {
     const { rest } = optionsOf(args, "c a m h", "d r date reference");
-    for (const path of rest.map(absolute)) if (!files.at(path)) files.write(path, "");
+    for (const path of rest.map(plainPath)) if (!files.at(path)) files.write(path, "");
     return 0;
   };
   const find: ShellProgram = (args, streams, shell) =>
-    findFiles(files, args, streams.out, (argv) => shell.call(argv, streams));
+    findFiles(files, args, streams.out, (argv) => shell.call(argv, streams) === 0);
   const stat: ShellProgram = (args, { out }) => {
     const { values, rest } = optionsOf(args, "L dereference", "c format");
     const format = values.get("c") ?? values.get("format") ?? "";
@@ -201,7 +202,7 @@ export function filePrograms(
   };
   const readlink: ShellProgram = (args, { out }) => {
     const { flags, rest } = optionsOf(args, "f e m n q");
-    const entry = files.at(absolute(rest[0] ?? ""), flags.size === 0);
+    const entry = files.at(plainPath(rest[0] ?? ""), flags.size === 0);
     if (flags.has("f") || flags.has("e") || flags.has("m")) {
       out(`/${entry?.path ?? rest[0]?.slice(1)}\n`);
       return entry || !flags.has("e") ? 0 : 1;
@@ -248,10 +249,10 @@ export function filePrograms(
   };
 }
 
-/** Scripts of an image run in its root folder. */
-export function absolute(path: string): string {
+/** A path without doubled slashes, or `.` and `..`; a relative one stays relative. */
+export function plainPath(path: string): string {
   if (path === "") throw new NotUnderstood("");
-  return posix.join("/", path.replace(/^\/+/, "/"));
+  return posix.normalize(path.replace(/^\/+/, "/"));
 }
 
 function named(user: string): string {
@@ -260,51 +261,4 @@ function named(user: string): string {
 
 function unknown(): never {
   throw new NotUnderstood("");
-}
-
-/** find(1) with the tests and actions that scripts use most. */
-function findFiles(
-  files: ImageFiles,
-  args: readonly string[],
-  out: (text: string) => void,
-  call: (argv: string[]) => number,
-): number {
-  const first = args.findIndex((one) => one.startsWith("-"));
-  const starts = args.slice(0, first < 0 ? undefined : first);
-  const left = first < 0 ? [] : args.slice(first);
-  const tests: ((path: string, depth: number) => boolean)[] = [];
-  let act = (path: string) => out(`${path}\n`);
-  for (let one = left.shift(); one !== undefined; one = left.shift()) {
-    const value = () => left.shift() ?? unknown();
-    if (one === "-type") {
-      const type = { f: "file", d: "folder", l: "symlink" }[value()] ?? unknown();
-      tests.push((path) => files.at(path, true)?.type === type);
-    } else if (one === "-maxdepth" || one === "-mindepth") {
-      const depth = Number(value());
-      tests.push(one === "-maxdepth" ? (_, at) => at <= depth : (_, at) => at >= depth);
-    } else if (one === "-name") {
-      const pattern = value();
-      if (/[[\\]/.test(pattern)) unknown();
-      const source = pattern
-        .replace(/[.+^${}()|]/g, "\\$&")
-        .replace(/\*/g, ".*")
-        .replace(/\?/g, ".");
-      tests.push((path) => new RegExp(`^${source}$`).test(posix.basename(path)));
-    } else if (one === "-exec") {
-      const argv = left.splice(
-        0,
-        left.findIndex((word) => word === ";" || word === "+"),
-      );
-      left.shift();
-      act = (path) => void call(argv.map((word) => (word === "{}" ? path : word)));
-    } else if (one === "-delete") act = (path) => files.remove(path);
-    else if (one === "-print0" || one !== "-print") unknown();
-  }
-  for (const start of starts.map(absolute)) {
-    for (const path of files.below(start)) {
-      const depth = path === start ? 0 : path.slice(start.length).split("/").length - 1;
-      if (tests.every((test) => test(path, depth))) act(path);
-    }
-  }
-  return starts.every((start) => files.at(absolute(start))) ? 0 : 1;
 }

@@ -51,5 +51,13 @@ export const idlePrograms: ReadonlySet<string> = new Set([
   // accounts have shadow passwords from the beginning
   ...["shadowconfig", "pwconv", "grpconv"],
   // keys and identities: an image has none, since all of its servers would share them
-  ...["make-ssl-cert", "systemd-machine-id-setup", "dbus-uuidgen", "journalctl"],
+  ...[
+    "make-ssl-cert",
+    "nsd-control-setup",
+    "unbound-control-setup",
+    "rndc-confgen",
+    "systemd-machine-id-setup",
+    "dbus-uuidgen",
+    "journalctl",
+  ],
 ]);

@@ -28,6 +28,8 @@ export interface OwnerNames {
 export class ImageFiles {
   readonly tree: Map<string, TarEntry>;
   readonly owners = new Map<string, OwnerNames>();
+  /** Where relative paths begin. */
+  folder = "/";
   readonly #mtime: number;
 
   constructor(tree: Map<string, TarEntry>, mtime: number) {
@@ -45,7 +47,8 @@ export class ImageFiles {
   }
 
   #where(path: string, itself: boolean): string {
-    return resolvePath(this.tree, path.replace(/^\/+/, ""), { last: !itself }) ?? "";
+    const whole = path.startsWith("/") ? path : `${this.folder}/${path}`;
+    return resolvePath(this.tree, whole.replace(/^\/+/, ""), { last: !itself }) ?? "";
   }
 
   /** Packages need not bring the folders above their files. */

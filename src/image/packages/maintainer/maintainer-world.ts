@@ -6,7 +6,7 @@ import { apachePrograms } from "./apache.ts";
 import { testProgram } from "./conditions.ts";
 import { type Answers, debconfPrograms } from "./debconf.ts";
 import { type DebianContext, debianPrograms } from "./debian-programs.ts";
-import { absolute, filePrograms } from "./file-programs.ts";
+import { filePrograms, plainPath } from "./file-programs.ts";
 import { idlePrograms } from "./idle-programs.ts";
 import { getopts } from "./options.ts";
 import { pamAuthUpdate } from "./pam.ts";
@@ -58,11 +58,16 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     exec: (args, streams, shell) => (args.length > 0 ? shell.call(args, streams) : 0),
     env: run,
     getopts,
-    cd: ([path = ""]) => (path === "/" ? 0 : fail()),
-    pwd: (_, { out }) => say(out, "/\n"),
+    cd: ([path = ""]) => {
+      const entry = files.at(path);
+      if (entry?.type !== "folder" || path === "") return 1;
+      files.folder = `/${entry.path}`;
+      return 0;
+    },
+    pwd: (_, { out }) => say(out, `${files.folder}\n`),
     ".": ([path = ""], streams, shell) => {
       if (path === confmodule) return 0;
-      return shell.source(files.read(absolute(path)) ?? fail(), streams);
+      return shell.source(files.read(plainPath(path)) ?? fail(), streams);
     },
   };
   const programs: Readonly<Record<string, ShellProgram>> = {
@@ -81,6 +86,12 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     return (args, streams, shell) => shell.runScript(text, args, streams);
   };
   return {
+    get folder() {
+      return files.folder;
+    },
+    set folder(path) {
+      files.folder = path;
+    },
     command(given) {
       const name = /^\/(usr\/)?s?bin\//.test(given) ? given.slice(given.lastIndexOf("/") + 1) : given;
       if (Object.hasOwn(programs, name)) return programs[name];
@@ -89,8 +100,8 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
       return (path === undefined ? undefined : script(path)) ?? fail();
     },
     glob: (pattern) => files.matching(pattern),
-    read: (path) => files.read(absolute(path)),
-    write: (path, text) => files.write(absolute(path), text),
+    read: (path) => files.read(plainPath(path)),
+    write: (path, text) => files.write(plainPath(path), text),
   };
 }
 

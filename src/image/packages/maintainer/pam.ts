@@ -13,30 +13,27 @@ const kinds = ["auth", "account", "password", "session", "session-noninteractive
 export function pamAuthUpdate(files: ImageFiles): ShellProgram {
   return (args) => {
     if (args.some((one) => one !== "" && !/^--(package|force|root)$/.test(one))) throw new NotUnderstood("");
-    const profiles = defaultProfiles(files);
+    const known = knownProfiles(files);
+    const profiles = new Map([...known].filter(([, profile]) => profile.get("Default") === "yes"));
     for (const kind of kinds) {
       const template = files.read(`/usr/share/pam/common-${kind}`);
       if (template === undefined) throw new NotUnderstood("");
       files.write(`/etc/pam.d/common-${kind}`, filled(template, kind, [...profiles.values()]));
       files.write(`/var/lib/pam/${kind}`, record(kind, profiles));
     }
-    files.write("/var/lib/pam/seen", [...profiles.keys()].map((name) => `${name}\n`).join(""));
+    files.write("/var/lib/pam/seen", [...known.keys()].map((name) => `${name}\n`).join(""));
     return 0;
   };
 }
 
 /** Of the highest priority first, of equal ones the last in the alphabet. */
-function defaultProfiles(files: ImageFiles): ReadonlyMap<string, Profile> {
+function knownProfiles(files: ImageFiles): ReadonlyMap<string, Profile> {
   const all = files
     .namesIn("/usr/share/pam-configs")
     .map((name) => [name, profileOf(files.read(`/usr/share/pam-configs/${name}`) ?? "")] as const);
   if (all.some(([, profile]) => profile.has("Conflicts"))) throw new NotUnderstood("");
   const priority = (profile: Profile) => Number(profile.get("Priority") ?? 0);
-  return new Map(
-    all
-      .filter(([, profile]) => profile.get("Default") === "yes")
-      .sort(([a, x], [b, y]) => priority(y) - priority(x) || (a < b ? 1 : -1)),
-  );
+  return new Map([...all].sort(([a, x], [b, y]) => priority(y) - priority(x) || (a < b ? 1 : -1)));
 }
 
 function profileOf(text: string): Profile {

@@ -72,6 +72,10 @@ test.each([
   ["[ ! -e /none ] && [ -d /etc -a -n x ] && echo both", "both\n"],
   ["if [ -z \"$2\" ]; then echo first; fi; dpkg --compare-versions '' lt-nl 1 || echo new", "first\nnew\n"],
   ["ls /data/*.conf", "/data/a.conf\n/data/b.conf\n"],
+  ["find /data -mindepth 1 ! \\( -name '*.txt' -o -name 'b*' \\)", "/data/a.conf\n"],
+  ["cd /data && ls -d a.conf; (cd /etc; pwd); pwd", "a.conf\n/etc\n/data\n"],
+  ["expr 2 + 3", "5\n"],
+  ["cd /data; for i in *.conf none*; do echo $i; done", "a.conf\nb.conf\nnone*\n"],
   ["id -u www-data; getent group adm | cut -d: -f3", "33\n4\n"],
   ["while getopts ab: o; do echo $o $OPTARG; done", ""],
 ])("%s", (script, expected) => {

@@ -29,6 +29,8 @@ export interface ScriptEffects {
   readonly owners: ReadonlyMap<string, OwnerNames>;
   /** By package: the first command that is not understood. */
   readonly unclear: ReadonlyMap<string, string>;
+  /** Files whose content would have to be known. */
+  readonly unread: ReadonlySet<string>;
 }
 
 interface Start {
@@ -49,14 +51,15 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
   const answers: Answers = new Map();
   const alternatives: Alternative[] = [];
   const unclear = new Map<string, string>();
+  const unread = new Set<string>();
   const versions = new Map(packages.map(({ name, control }) => [name, control.get("version") ?? ""]));
   const architectures = packages.map(({ control }) => control.get("architecture") ?? "all");
   const architecture = architectures.find((one) => one !== "all") ?? "all";
-  const addAlternative = (one: Alternative) => void alternatives.push(one);
   for (const one of inOrder(packages)) registerTemplates(answers, one.members.get("templates") ?? "");
   for (const one of inOrder(packages).filter(({ isInterpreted }) => isInterpreted)) {
-    const shared = { architecture, versions, accounts, answers, addAlternative };
+    const shared = { architecture, versions, accounts, answers, alternatives };
     try {
+      files.folder = "/";
       const before = withoutOwn(files, one, start.mtime);
       runScript(one, "preinst", ["install"], { ...shared, files: before });
       adopt(files, before);
@@ -65,10 +68,11 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
     } catch (thrown) {
       if (!(thrown instanceof NotUnderstood) && !(thrown instanceof ContentUnknown)) throw thrown;
       unclear.set(one.name, thrown.message || "a script");
+      if (thrown instanceof ContentUnknown) unread.add(thrown.path);
     }
   }
   for (const path of start.tree.keys()) if (/^tmp\/./.test(path)) start.tree.delete(path);
-  return { alternatives, sysusers: accounts.lines, owners: files.owners, unclear };
+  return { alternatives, sysusers: accounts.lines, owners: files.owners, unclear, unread };
 }
 
 function runScript(

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { NotUnderstood } from "../shell/syntax.ts";
 import { type ShellProgram, type ShellStreams, say } from "../shell/world.ts";
-import { absolute } from "./file-programs.ts";
+import { plainPath } from "./file-programs.ts";
 import type { ImageFiles } from "./image-files.ts";
 import { optionsOf } from "./options.ts";
 import { regularExpression } from "./patterns.ts";
@@ -17,7 +17,7 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
       input.left = "";
       return left;
     }
-    const texts = paths.map((path) => (path === "/dev/null" ? "" : files.read(absolute(path))));
+    const texts = paths.map((path) => (path === "/dev/null" ? "" : files.read(plainPath(path))));
     return texts.every((text) => text !== undefined) ? texts.join("") : undefined;
   };
   const filter =
@@ -79,7 +79,7 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
       streams.out(change(text));
       return 0;
     }
-    for (const path of paths.map(absolute)) {
+    for (const path of paths.map(plainPath)) {
       const text = files.read(path);
       if (text === undefined) return 2;
       files.write(path, change(text));
@@ -149,14 +149,14 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
   const cat = filter("", "", (text) => text);
   const tee: ShellProgram = (args, { input, out }) => {
     const { flags, rest } = optionsOf(args, "a");
-    for (const path of rest.map(absolute))
+    for (const path of rest.map(plainPath))
       files.write(path, `${flags.has("a") ? (files.read(path) ?? "") : ""}${input.left}`);
     out(input.left);
     return 0;
   };
   const cmp: ShellProgram = (args) => {
     const { rest } = optionsOf(args, "s q quiet silent");
-    const [a, b] = rest.map((path) => files.read(absolute(path)));
+    const [a, b] = rest.map((path) => files.read(plainPath(path)));
     return a === undefined || b === undefined ? 2 : Number(a !== b);
   };
   const xargs: ShellProgram = (args, streams, shell) => {
@@ -187,6 +187,12 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
       const [begin, end] = to === undefined ? [1, Number(from)] : [Number(from), Number(to)];
       for (let one = begin; one <= end; one++) out(`${one}\n`);
       return 0;
+    },
+    expr: ([a = "", operator, b = ""], { out }) => {
+      if (!/^-?\d+$/.test(a) || !/^-?\d+$/.test(b) || !/^[-+]$/.test(operator ?? "")) return fail();
+      const value = operator === "+" ? Number(a) + Number(b) : Number(a) - Number(b);
+      out(`${value}\n`);
+      return Number(value === 0);
     },
     read: (args, { input }, shell) => {
       const { rest } = optionsOf(args, "r");

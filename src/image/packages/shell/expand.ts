@@ -87,9 +87,11 @@ function filesOf(shell: Shell, field: readonly Piece[]): readonly string[] {
   const plain = field.map(({ text }) => text).join("");
   if (!field.some(({ text, quoted }) => !quoted && /[*?]|\[.+\]/.test(text))) return [plain];
   const pattern = field.map(({ text, quoted }) => (quoted ? escapedPattern(text) : text)).join("");
-  if (!pattern.startsWith("/")) throw new NotUnderstood("");
-  const found = shell.world.glob(patternExpression(pattern, true));
-  return found.length === 0 ? [plain] : found;
+  const folder = shell.world.folder.replace(/\/*$/, "/");
+  const whole = pattern.startsWith("/") ? pattern : `${escapedPattern(folder)}${pattern}`;
+  const found = shell.world.glob(patternExpression(whole, true));
+  if (found.length === 0) return [plain];
+  return pattern.startsWith("/") ? found : found.map((path) => path.slice(folder.length));
 }
 
 function textOf(shell: Shell, part: WordPart): string {

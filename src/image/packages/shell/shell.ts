@@ -217,6 +217,7 @@ export class ShellInterpreter implements Shell {
   #apart(work: () => number): number {
     const before = this.#state;
     const stops = this.#stopsAtFailure;
+    const { folder } = this.world;
     this.#state = { ...before, variables: new Map(before.variables) };
     try {
       return work();
@@ -226,6 +227,7 @@ export class ShellInterpreter implements Shell {
     } finally {
       this.#state = before;
       this.#stopsAtFailure = stops;
+      this.world.folder = folder;
     }
   }
 

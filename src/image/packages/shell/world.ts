@@ -47,6 +47,8 @@ export function say(out: ShellStreams["out"], text: string): 0 {
 
 /** What a script sees of the world outside it. */
 export interface ShellWorld {
+  /** The working directory, absolute. */
+  folder: string;
   /** Undefined: there is no such command. Throws `NotUnderstood` for one whose effect is unknown. */
   command(name: string): ShellProgram | undefined;
   /** Absolute paths that a pattern with `*`, `?` and `[` names. */
