@@ -28,6 +28,7 @@ import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
 import { overviewOf } from "./overview.ts";
 import { phasesOf } from "./phases.ts";
+import { reachOf } from "./reach.ts";
 
 /** More than the rollouts that are kept are likely to have. */
 const eventsOfHistory = 20_000;
@@ -63,7 +64,9 @@ export function createQueries(
         other && glanceAt(other),
         newsOf(parts, desired, "find"),
       ]);
-      return statusOf(store, desired, { glance, there }, news);
+      const status = statusOf(store, desired, { glance, there }, news);
+      const { names } = glance.site.platform;
+      return names ? { ...status, reach: reachOf(service, store.desiredAll()) } : status;
     },
     rollout: async ({ id }) => {
       const rollout = store.rollout(id);

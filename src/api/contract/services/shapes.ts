@@ -121,6 +121,14 @@ const ServiceStatus = z.object({
       dataAtMs: atMs.describe("When the newest data was made."),
     }),
   ).describe("Of the serving release's image. Absent: there is no data, or it has not been scanned yet."),
+  reach: z
+    .object({
+      allow: z.array(z.string()).describe("`network.allow` of the release that serves, or its default."),
+      callers: z.array(z.string()).describe("Other services of the target that may reach this one by name."),
+      callees: z.array(z.string()).describe("Those that it may reach by name."),
+    })
+    .optional()
+    .describe("Of one service alone, where the platform has names."),
 });
 
 const ServiceStatusList = z.array(ServiceStatus);

@@ -33,6 +33,7 @@ const status = {
   trouble: undefined,
   warnings: [],
   vulnerabilities: undefined,
+  reach: { allow: ["web", "*.staging"], callers: ["web"], callees: [] },
 };
 
 const service = "shop";

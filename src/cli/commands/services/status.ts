@@ -93,6 +93,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
       ["servers", readyCell(status, style)],
       ...vulnerabilityFacts(status, nowMs, style),
       ...addresses.map((address) => ["address", address] as const),
+      ...reachFacts(status),
       ...moveFacts(status, nowMs),
       ...(status.preview === undefined
         ? []
@@ -112,6 +113,19 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
     ...[...troubleLines(status), ...warningLines(status)].map((line) => `  ${style.warn(line)}`),
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failedLines(status, nowMs, style),
+  ];
+}
+
+/** Nothing is said where no other service is, and no rule. */
+function reachFacts({ reach, serving }: ServiceStatus) {
+  if (reach === undefined) return [];
+  const { callers, callees } = reach;
+  const { allow } = serving?.network ?? {};
+  const rule = allow === undefined ? "" : ` (network.allow: ${allow.join(", ") || "none"})`;
+  const from = `${callers.join(", ") || "no other service"}${rule}`;
+  return [
+    ...(callers.length === 0 && allow === undefined ? [] : [["reached by", from] as const]),
+    ...(callees.length === 0 ? [] : [["reaches", callees.join(", ")] as const]),
   ];
 }
 
