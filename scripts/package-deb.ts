@@ -18,40 +18,16 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { systemdUnit } from "../src/cli/local-controller/systemd-unit.ts";
 import { exec } from "../src/lib/process/exec.ts";
-import { isNeeded, productionPackages, runtimeFiles } from "./deb/content.ts";
+import { checkout, copyPackage, description, git, identityOf, inCheckout, put, version } from "./checkout.ts";
+import { productionPackages, runtimeFiles } from "./deb/content.ts";
 import { architectures, controlFile, debianVersion } from "./deb/control.ts";
 import { manPage } from "./deb/man-page.ts";
-
-const checkout = resolve(import.meta.dirname, "..");
-const inCheckout = (path: string) => readFileSync(join(checkout, path), "utf8");
-const { version, description } = JSON.parse(inCheckout("package.json"));
-
-async function git(...args: readonly string[]): Promise<string> {
-  const safe = `safe.directory=${checkout}`; // a checkout of another user's is packaged by root, too
-  return (await exec(["git", "-c", safe, "-C", checkout, ...args])).stdout;
-}
-
-/** What the commit says: nothing of the package comes from the machine or the moment at which it is made. */
-async function identity() {
-  const [commit = "", seconds = ""] = (await git("log", "-1", "--format=%H %ct")).trim().split(" ");
-  const committedAt = new Date(Number(seconds) * 1000);
-  const isReleased = (await git("tag", "--points-at", "HEAD")).split("\n").includes(`v${version}`);
-  const isChanged = (await git("status", "--porcelain", "--untracked-files=no")) !== "";
-  return { committedAt, version: debianVersion({ version, commit, committedAt, isReleased, isChanged }) };
-}
-
-/** Below `root`, where the package's files are put together. */
-function put(root: string, path: string, content: string | Buffer): void {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  writeFileSync(join(root, path), content);
-}
 
 /** The part that is as in a checkout, in /usr/lib/kiln. */
 async function putKiln(root: string): Promise<void> {
@@ -61,20 +37,12 @@ async function putKiln(root: string): Promise<void> {
     mkdirSync(dirname(join(home, path)), { recursive: true });
     copyFileSync(join(checkout, path), join(home, path));
   }
-  for (const folder of productionPackages(lock, checkout)) {
-    const filter = (path: string) => isNeeded(path.slice(checkout.length + 1)) && !isNested(path, folder);
-    cpSync(join(checkout, folder), join(home, folder), { recursive: true, filter });
-  }
+  for (const folder of productionPackages(lock, checkout)) copyPackage(folder, home);
   cpSync(join(checkout, "dist/dashboard"), join(home, "dist/dashboard"), { recursive: true });
   put(home, "node_modules/.kiln-lock-production", lock); // as scripts/ensure.sh leaves it
   const [node = ""] = globSync("node_modules/node-linux-*/bin/node", { cwd: home });
   mkdirSync(join(home, "node_modules/.bin"));
   symlinkSync(node.replace("node_modules", ".."), join(home, "node_modules/.bin/node"));
-}
-
-/** A package below another one is in the lock file itself. */
-function isNested(path: string, folder: string): boolean {
-  return path.slice(checkout.length + 1 + folder.length).includes("/node_modules");
 }
 
 function putForTheSystem(root: string, committedAt: Date): void {
@@ -152,7 +120,8 @@ function evenOut(root: string, committedAt: Date): void {
 const folder = resolve(process.argv[2] ?? join(checkout, "dist"));
 const root = mkdtempSync(join(tmpdir(), "kiln-deb-"));
 try {
-  const { committedAt, version: packageVersion } = await identity();
+  const { committedAt, ...found } = await identityOf();
+  const packageVersion = debianVersion({ version, committedAt, ...found });
   await putKiln(root);
   putForTheSystem(root, committedAt);
   putControl(root, packageVersion);

@@ -56,7 +56,7 @@ test("npm packages are the ones of a production set-up, without what only people
 test("the manual page has each command with its options, and text never acts as a request", () => {
   const page = manPage("1.2.3", "2026-11-30");
   expect(page).toContain('.TH KILN 1 2026-11-30 "Kiln 1.2.3" "Kiln"');
-  expect(page).toContain('.SS "kiln deploy [OPTION...] [SERVICE]"');
+  expect(page).toContain('.SS "kiln deploy [OPTION...] [SERVICE|FILE]"');
   expect(page).toContain('.SS "kiln secret set');
   expect(page).toContain('.B "\\-e, \\-\\-env <ENVIRONMENT>"');
   const requests = new Set(page.split("\n").flatMap((line) => /^['.]\S*/.exec(line)?.[0] ?? []));

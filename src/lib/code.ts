@@ -56,6 +56,6 @@ function sourcesIn(folder: string, within: string): string[] {
   return readdirSync(`${folder}/${within}`, { withFileTypes: true }).flatMap((entry) => {
     const path = `${within}/${entry.name}`;
     if (entry.isDirectory()) return sourcesIn(folder, path);
-    return entry.isFile() && path.endsWith(".ts") && !path.endsWith(".test.ts") ? [path] : [];
+    return entry.isFile() && /\.[jt]s$/.test(path) && !path.endsWith(".test.ts") ? [path] : [];
   });
 }
