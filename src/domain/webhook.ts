@@ -2,10 +2,10 @@ import { matches } from "./access/access.ts";
 import type { KilnEvent } from "./event.ts";
 
 /**
- * `cloudevents`: the whole event, for programs; `otlp`: rollouts that are over, as traces of OpenTelemetry; the others are sentences for people, in
- * the form that each chat takes.
+ * `cloudevents`: the whole event, for programs; `otlp`: rollouts that are over, as traces of OpenTelemetry; `github-deployment`: a deployment of the
+ * commit on GitHub, with its state; the others are sentences for people, in the form that each chat takes.
  */
-export const webhookFormats = ["cloudevents", "otlp", "slack", "teams", "ntfy"] as const;
+export const webhookFormats = ["cloudevents", "otlp", "slack", "teams", "ntfy", "github-deployment"] as const;
 
 export type WebhookFormat = (typeof webhookFormats)[number];
 
@@ -33,11 +33,14 @@ export interface Webhook {
 /** What a webhook receives when nothing else is asked for: a program every event, a collector of traces the ends of rollouts, people those that they may have to act on. */
 export function usualKinds(format: WebhookFormat): readonly string[] {
   if (format === "otlp") return kindsOfEnds;
+  if (format === "github-deployment") return kindsForGitHub;
   return format === "cloudevents" ? ["*"] : kindsForPeople;
 }
 
 /** A trace is complete when its rollout is over. */
 const kindsOfEnds = ["rollout.completed", "rollout.rolled-back", "rollout.failed", "rollout.superseded"];
+
+const kindsForGitHub = ["rollout.started", "rollout.completed", "rollout.rolled-back", "rollout.failed"];
 
 const kindsForPeople = [
   ...["rollout.started", "rollout.turned-back", "rollout.completed", "rollout.rolled-back", "rollout.failed"],

@@ -6,8 +6,10 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { Routine } from "../../lib/time/routine.ts";
 import type { Store } from "../../store/store.ts";
+import type { WebhookAccess } from "../../store/webhooks/webhooks.ts";
+import { checkGitHub, tellGitHub, toldToGitHub } from "./github.ts";
 import { idOf, messageOf, signed } from "./message.ts";
-import type { Post } from "./post.ts";
+import type { HttpCall, Post } from "./post.ts";
 import { traceMessage } from "./trace/trace-message.ts";
 
 export interface DelivererParts {
@@ -65,7 +67,7 @@ export class Deliverer {
 
   /** One attempt, for an event that is not of the log. Throws `webhook_unknown`, `webhook_failed`. */
   tell(webhook: Webhook, event: KilnEvent, signal: AbortSignal): Promise<void> {
-    return tell(this.#parts, webhook, event, signal);
+    return tell(this.#parts, { ...webhook, ...this.#parts.store.webhooks.open(webhook.name) }, event, signal);
   }
 
   #begin(name: string): void {
@@ -75,17 +77,25 @@ export class Deliverer {
   }
 }
 
+type Receiver = Pick<Webhook, "format"> & WebhookAccess;
+
 async function tell(
   { store, clock, post, installation }: DelivererParts,
-  { name, format }: Webhook,
+  { format, url, secrets, headers }: Receiver,
   event: KilnEvent,
   signal: AbortSignal,
 ): Promise<void> {
-  const { url, secrets, headers } = store.webhooks.open(name);
+  if (format === "github-deployment") {
+    const hub = { url, headers, send: (call: HttpCall) => post(call, signal) };
+    const told = toldToGitHub(event, installation);
+    if (told !== undefined) await tellGitHub(hub, told);
+    else if (event.sequence === 0) await checkGitHub(hub);
+    return;
+  }
   const message =
     format === "otlp" ? traceMessage(store, event, installation) : messageOf(format, event, installation);
   const { headers: own, body } = signed(idOf(event, installation), message, secrets, clock.now());
-  await post(url, { headers: { ...headers, ...own }, body }, signal);
+  await post({ method: "POST", url, headers: { ...headers, ...own }, body }, signal);
 }
 
 /** Everything that is sent to one webhook. */
@@ -98,6 +108,8 @@ class Line {
   #recorded = 0;
   #recordedMs = Number.NEGATIVE_INFINITY;
   #deliveredAtMs: number | undefined;
+  /** As the store has it. */
+  #failing: Webhook["failing"];
 
   constructor(name: string, parts: DelivererParts) {
     this.#name = name;
@@ -125,9 +137,11 @@ class Line {
     if (webhook === undefined) return undefined;
     this.#cursor = webhook.cursor;
     this.#recorded = webhook.cursor;
+    this.#failing = webhook.failing;
+    const receiver = { ...webhook, ...store.webhooks.open(this.#name) }; // for the whole page: opening it takes as long as a message
     const events = store.events({ after: this.#cursor, limit: pageSize });
     for (const event of events) {
-      if (concerns(webhook, event) && !(await this.#insist(webhook, event, signal))) break;
+      if (concerns(webhook, event) && !(await this.#insist(receiver, event, signal))) break;
       this.#cursor = event.sequence;
       if (clock.elapsed() - this.#recordedMs >= recordMs) this.#record();
     }
@@ -140,32 +154,36 @@ class Line {
   }
 
   /** Tries until the event is delivered; false when the line is ended before. */
-  async #insist(webhook: Webhook, event: KilnEvent, signal: AbortSignal): Promise<boolean> {
-    const { clock, store, log } = this.#parts;
-    const before = this.#webhook()?.failing;
-    let { sinceMs, attempts } = before ?? { sinceMs: clock.now(), attempts: 0 };
+  async #insist(receiver: Receiver, event: KilnEvent, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    let to = receiver;
     while (!signal.aborted) {
       try {
-        await tell(this.#parts, webhook, event, signal);
+        await tell(this.#parts, to, event, signal);
         this.#deliveredAtMs = clock.now();
         this.#cursor = event.sequence;
-        if (attempts > 0) this.#record();
+        if (this.#failing !== undefined) this.#record();
         return true;
       } catch (error) {
         if (signal.aborted) break;
-        this.#record(); // it ends the failure before
-        attempts += 1;
-        const { message } = toKilnError(error);
-        if (attempts === 1) sinceMs = clock.now();
-        store.webhooks.failed(this.#name, { sinceMs, attempts, reason: message });
-        log.warn(
-          { webhook: this.#name, sequence: event.sequence, attempts, reason: message },
-          "an event was not delivered",
-        );
+        const attempts = this.#fail(event, toKilnError(error).message);
         await clock.sleep(pauseAfter(attempts), signal).catch(() => {});
+        to = { ...to, ...this.#parts.store.webhooks.open(this.#name) }; // it may have another secret by then
       }
     }
     return false;
+  }
+
+  /** Records it; returns how many attempts have failed. */
+  #fail({ sequence }: KilnEvent, reason: string): number {
+    const { clock, store, log } = this.#parts;
+    this.#record(); // it ends the failure before
+    const { sinceMs, attempts: before } = this.#failing ?? { sinceMs: clock.now(), attempts: 0 };
+    const attempts = before + 1;
+    this.#failing = { sinceMs, attempts, reason };
+    store.webhooks.failed(this.#name, this.#failing);
+    log.warn({ webhook: this.#name, sequence, attempts, reason }, "an event was not delivered");
+    return attempts;
   }
 
   /** That a webhook has come further also ends its failure. */
@@ -175,5 +193,6 @@ class Line {
     this.#recorded = this.#cursor;
     this.#recordedMs = this.#parts.clock.elapsed();
     this.#deliveredAtMs = undefined;
+    this.#failing = undefined;
   }
 }

@@ -10,7 +10,7 @@ export interface Message {
 
 /** Pure. */
 export function messageOf(
-  format: Exclude<WebhookFormat, "otlp">,
+  format: Exclude<WebhookFormat, "otlp" | "github-deployment">,
   event: KilnEvent,
   installation: string,
 ): Message {

@@ -6,6 +6,7 @@ import { post, requireReceiver } from "./post.ts";
 
 const message = { headers: { "content-type": "text/plain", "webhook-id": "here-1" }, body: "grün" };
 const never = new AbortController().signal;
+const send = (url: string) => post({ method: "POST", url, ...message }, never);
 
 async function receiver(answer: RequestListener) {
   const server = createServer(answer);
@@ -26,7 +27,7 @@ test("a message is posted as it is", async () => {
     got.push(`${asked.method} ${asked.url} ${asked.headers["webhook-id"]} ${await text(asked)}`);
     answer.writeHead(204).end();
   });
-  await post(to.url, message, never);
+  await send(to.url);
   expect(got).toEqual(["POST /hook here-1 grün"]);
 });
 
@@ -35,15 +36,15 @@ test("a receiver that repeats the path of its URL does not make it known", async
     asked.resume();
     answer.writeHead(404).end(`Cannot POST ${asked.url}, nothing at T000/s3cr%65t or T000/s3cret`);
   });
-  await expect(
-    post(to.url.replace("/hook", "/T000/s3cr%65t?token=abcd1234"), message, never),
-  ).rejects.toThrow(expect.objectContaining({ message: expect.not.stringMatching(/s3cr|abcd|T000/) }));
+  await expect(send(to.url.replace("/hook", "/T000/s3cr%65t?token=abcd1234"))).rejects.toThrow(
+    expect.objectContaining({ message: expect.not.stringMatching(/s3cr|abcd|T000/) }),
+  );
 });
 
 test("the scheme of a URL may be written in any case", async () => {
   using to = await receiver((asked, answer) => void asked.resume().on("end", () => answer.end()));
-  await post(to.url.replace("http:", "HTTP:"), message, never);
-  await expect(post("HTTPS://127.0.0.1:1/x", message, never)).rejects.toMatchObject({
+  await send(to.url.replace("http:", "HTTP:"));
+  await expect(send("HTTPS://127.0.0.1:1/x")).rejects.toMatchObject({
     code: "webhook_failed",
   });
 });
@@ -54,13 +55,13 @@ test("every other answer is a failure with the receiver's own words, and redirec
     if (asked.url === "/hook") answer.writeHead(302, { location: "/other" }).end("over there");
     else answer.writeHead(200).end();
   });
-  await expect(post(to.url, message, never)).rejects.toMatchObject({
+  await expect(send(to.url)).rejects.toMatchObject({
     code: "webhook_failed",
     message: expect.stringMatching(
       /^http:\/\/127\.0\.0\.1:\d+ did not take the message: it answered 302: over there\.$/,
     ),
   });
-  await expect(post("http://127.0.0.1:1/x", message, never)).rejects.toMatchObject({
+  await expect(send("http://127.0.0.1:1/x")).rejects.toMatchObject({
     code: "webhook_failed",
   });
 });

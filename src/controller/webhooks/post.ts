@@ -5,10 +5,25 @@ import { isLinkLocal } from "../../lib/net/addresses.ts";
 import { begunAnswer } from "../../lib/net/begun-answer.ts";
 import { guarded, trustedAuthorities } from "../../lib/net/outbound.ts";
 import { version } from "../../lib/version.ts";
-import type { Message } from "./message.ts";
+/** One request to a receiver. */
+export interface HttpCall {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Empty: none. */
+  readonly body: string;
+  /** Statuses besides 200 to 299 that count as success. */
+  readonly accepts?: readonly number[];
+}
+
+export interface Answered {
+  readonly status: number;
+  /** Its beginning. */
+  readonly said: string;
+}
 
 /** Sends it; resolves when the receiver has taken it. Throws `webhook_failed`. */
-export type Post = (url: string, message: Message, signal: AbortSignal) => Promise<void>;
+export type Post = (call: HttpCall, signal: AbortSignal) => Promise<Answered>;
 
 /** As an `import` they would load all that fetch() is made of, too. */
 const http = process.getBuiltinModule("node:http");
@@ -16,8 +31,8 @@ const https = process.getBuiltinModule("node:https");
 const tls = process.getBuiltinModule("node:tls");
 
 const deadlineMs = 10_000;
-/** Of what a receiver answers when it refuses, in characters: so much is read, and without the path of its URL so much is shown. */
-const readLength = 10_000;
+/** Of what a receiver answers, in characters: so much is read, and of a refusal, without the path of its URL, so much is shown. */
+const readLength = 100_000;
 const shownLength = 300;
 
 /**
@@ -36,12 +51,12 @@ export function requireReceiver(text: string): void {
 }
 
 /** One request, no redirect, and ten seconds at most. */
-export const post: Post = async (text, { headers, body }, signal) => {
+export const post: Post = async ({ method, url: text, headers, body, accepts = [] }, signal) => {
   const url = new URL(text);
   const isSecure = url.protocol === "https:";
   const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
   const options = {
-    ...{ method: "POST", signal: within, lookup: guarded(true), agent: isSecure ? secureAgent() : undefined },
+    ...{ method, signal: within, lookup: guarded(true), agent: isSecure ? secureAgent() : undefined },
     headers: { ...headers, "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
   };
   const asked = (isSecure ? https : http).request(url, options);
@@ -54,7 +69,8 @@ export const post: Post = async (text, { headers, body }, signal) => {
   });
   const { statusCode = 0 } = answer;
   const said = await beginningOf(answer);
-  if (statusCode >= 200 && statusCode < 300) return;
+  if ((statusCode >= 200 && statusCode < 300) || accepts.includes(statusCode))
+    return { status: statusCode, said };
   const shown = withoutPath(said, url).slice(0, shownLength);
   throw failed(url.origin, `it answered ${statusCode}${shown === "" ? "" : `: ${shown}`}`);
 };

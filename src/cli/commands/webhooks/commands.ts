@@ -23,7 +23,7 @@ export function addWebhookCommands(program: Command, load: LoadCommand): void {
     .addOption(
       new Option(
         "--format <FORMAT>",
-        "cloudevents: for programs; otlp: traces of rollouts; the others: for people",
+        "cloudevents: for programs; otlp: traces of rollouts; github-deployment: deployments of commits; the others: for people",
       )
         .choices(webhookFormats)
         .default("cloudevents"),
