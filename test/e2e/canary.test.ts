@@ -1,9 +1,7 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceFigures, ServiceStatus } from "../../src/controller/operations.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
-import { type LittleService, littleService } from "./little-service.ts";
+import { answerPath, type LittleService, littleService, setAnswer } from "./little-service.ts";
 
 const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: canary rollouts, because ${why}.`);
@@ -16,20 +14,7 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
   let shop: LittleService;
   const status = async () => (await kiln.json<readonly ServiceStatus[]>(["status", "shop"]))[0];
 
-  /** Makes a release whose answers take this long. */
-  async function setPace(seconds: number): Promise<void> {
-    const script = join(shop.folder, "www/cgi-bin/pace");
-    await mkdir(join(shop.folder, "www/cgi-bin"), { recursive: true });
-    const lines = [
-      "#!/bin/busybox sh",
-      `/bin/busybox sleep ${seconds}`,
-      "echo 'Content-Type: text/plain'",
-      "echo",
-      `echo ${seconds}`,
-    ];
-    await writeFile(script, `${lines.join("\n")}\n`);
-    await chmod(script, 0o755);
-  }
+  const setPace = (seconds: number) => setAnswer(shop, `/bin/busybox sleep ${seconds}`);
 
   /** Asks for the page over and over until the work is done; the number of answers that were not 200. */
   async function underLoad(work: () => Promise<void>): Promise<number> {
@@ -37,7 +22,7 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
     let lost = 0;
     const ask = async () => {
       while (!done) {
-        const answer = await fetch(`http://127.0.0.1:${shop.port}/cgi-bin/pace`).catch(() => undefined);
+        const answer = await fetch(`http://127.0.0.1:${shop.port}${answerPath}`).catch(() => undefined);
         if (answer?.status !== 200) lost += 1;
         await answer?.text();
       }

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { get } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
@@ -55,6 +54,8 @@ interface ServiceOptions {
   readonly keepWarm: string;
   /** Until a server has to be ready; otherwise what its behaviour needs. */
   readonly deadline: string;
+  /** More of `image`, as YAML. */
+  readonly image: string;
   /** More of `rollout`, as YAML. */
   readonly rollout: string;
   /** More of `traffic`, as YAML. */
@@ -67,11 +68,17 @@ interface ServiceOptions {
   readonly files: readonly string[];
 }
 
+const programs = new Map<string, Promise<string>>();
+
 /** Debian's static busybox, fetched once per installation and removed with it. */
-async function staticProgram(kiln: Installation): Promise<string> {
-  const folder = join(kiln.home, "../program");
+function staticProgram({ home }: Installation): Promise<string> {
+  const program = programs.get(home) ?? fetchProgram(join(home, "../program"));
+  programs.set(home, program);
+  return program;
+}
+
+async function fetchProgram(folder: string): Promise<string> {
   const path = join(folder, "busybox");
-  if (existsSync(path)) return path;
   await mkdir(folder);
   const download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "busybox-static"] as const;
   await exec([...download], { cwd: folder });
@@ -104,12 +111,25 @@ export async function littleService(
   };
 }
 
+/** Where servers answer by the script of `setAnswer`. */
+export const answerPath = "/cgi-bin/answer";
+
+/** What servers of the next release do for each request of `answerPath` before they answer; another one makes another image. */
+export async function setAnswer({ folder }: LittleService, script: string): Promise<void> {
+  const path = join(folder, "www", answerPath);
+  await mkdir(dirname(path), { recursive: true });
+  const lines = ["#!/bin/busybox sh", script, "echo 'Content-Type: text/plain'", "echo", "echo done"];
+  await writeFile(path, `${lines.join("\n")}\n`);
+  await chmod(path, 0o755);
+}
+
 function specText(name: string, options: Partial<ServiceOptions>): string {
   const {
     behaviour = "serves",
     count = 2,
     port = 0,
     host,
+    image = "",
     rollout = "",
     traffic = "",
     bake = "50ms",
@@ -129,6 +149,7 @@ image:
     - { from: ./www, to: /www }
 ${files.map((file) => `    - ${file}\n`).join("")}
   command: ${command}
+  ${image}
 servers: { count: ${count}, port: 8080 ${servers} }
 health: { http: /, interval: 50ms, timeout: 1s, ready: 1, unready: 2, deadline: ${deadline} }
 traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} ${traffic} }

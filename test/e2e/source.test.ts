@@ -1,57 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
-import { type Installation, install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
+import { gitServer } from "./git-server.ts";
+import { install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
 import { littleService } from "./little-service.ts";
 
 const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: git repositories that services follow, because ${why}.`);
-
-const person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"] as const;
-
-/** A server of git repositories on this machine, and one repository that a working folder pushes to. */
-async function gitServer(kiln: Installation, folder: string) {
-  const root = join(kiln.home, "../repositories");
-  const port = await freePort();
-  const git = async (...args: readonly string[]) =>
-    (await exec(["git", "-C", folder, ...person, ...args])).stdout.trim();
-  await mkdir(root);
-  await exec(["git", "init", "-q", "--bare", "-b", "main", join(root, "shop.git")]);
-  await git("init", "-q", "-b", "main");
-  const programs = (await exec(["git", "--exec-path"])).stdout.trim();
-  const where = ["--listen=127.0.0.1", `--port=${port}`, "--reuseaddr", `--base-path=${root}`];
-  const start = () =>
-    spawn(join(programs, "git-daemon"), [...where, "--export-all", root], { stdio: "ignore" });
-  let server = start();
-  return {
-    url: `git://127.0.0.1:${port}/shop.git`,
-    push: async (subject: string) => {
-      await git("add", "--all");
-      await git("commit", "--quiet", "--message", subject);
-      await git("push", "--quiet", join(root, "shop.git"), "HEAD:main");
-      return git("rev-parse", "HEAD");
-    },
-    stop: () => ended(server),
-    start: () => {
-      server = start();
-    },
-    [Symbol.asyncDispose]: () => ended(server),
-  };
-}
-
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const end = new Promise((resolve) => server.once("close", resolve));
-  server.kill("SIGKILL");
-  await end;
-}
 
 /** Sends what a forge sends after a push; returns the status of the answer. */
 async function report(url: string, secret: string): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Fault, Held } from "../store.ts";
+import { Words } from "./words.tsx";
 
 /** What is shown of an answer: nothing yet, why there is none, or the answer. An old answer stays, with the fault above it. */
 export function Answered<T>({
@@ -24,7 +25,11 @@ export function FaultNote({ fault }: { readonly fault: Fault }) {
       <p>
         <strong>{fault.message}</strong>
       </p>
-      {fault.hint !== undefined && <p>{fault.hint}</p>}
+      {fault.hint !== undefined && (
+        <p>
+          <Words text={fault.hint} />
+        </p>
+      )}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Clock, dayOf } from "../parts/time.tsx";
+import { Words } from "../parts/words.tsx";
 import { actorOf, toneOf } from "./event-words.ts";
 
 type KilnEvent = Answer<"events">;
@@ -41,7 +42,7 @@ function Entry({ event, withService }: { readonly event: KilnEvent; readonly wit
       <Icon name={tone} />
       <div>
         <p>
-          {message}
+          <Words text={message} />
           {typeof data.rollout === "number" && service !== undefined && (
             <>
               {" "}

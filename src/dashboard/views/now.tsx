@@ -171,7 +171,7 @@ function Journey({
     <>
       <Go to={{ view: "rollout", service, rollout: id }}>To release {to}</Go>
       <span class="sub">
-        step {step} of {steps}, {percent(share)}, by {by}
+        step {step} of {steps}, {percent(share).replace(" ", "\u00a0")}, by {by}
       </span>
     </>
   );

@@ -5,6 +5,7 @@ import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
+import { Words } from "../parts/words.tsx";
 import { CalendarPicture } from "../pictures/calendar.tsx";
 import { wishFor } from "../plan/change.ts";
 import { useAnswer } from "../store.ts";
@@ -113,7 +114,11 @@ function Climb({ rung: { service, environment, next, because, rollout } }: { rea
         <div key={`${place}${found}`} class="against">
           <Badge tone="warn" word="Not now" />
           <p>{found}.</p>
-          {remedy !== undefined && <p class="quiet">{remedy}</p>}
+          {remedy !== undefined && (
+            <p class="quiet">
+              <Words text={remedy} />
+            </p>
+          )}
         </div>
       ))}
     </div>
@@ -144,7 +149,7 @@ function Standing({ policies: { freezes, overrides, file } }: { readonly policie
                     {by}: {reason}
                   </span>
                   <span class="quiet">
-                    <Ago at={atMs} /> · `kiln review {rollout}`
+                    <Ago at={atMs} /> · <code>kiln review {rollout}</code>
                   </span>
                 </Go>
               </li>

@@ -67,7 +67,7 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       )}
       {rollout.verdict !== undefined && (
         <p>
-          Analysis: <strong>{rollout.verdict.outcome}</strong>. {rollout.verdict.reason}
+          Analysis: <strong>{rollout.verdict.outcome}</strong>: {rollout.verdict.reason}
         </p>
       )}
       <h2>Steps</h2>
@@ -91,6 +91,7 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       <Events
         events={events
           .filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress")
+          .filter((event, n, all) => event.kind !== "rollout.judged" || all[n + 1]?.kind !== event.kind)
           .toReversed()}
       />
     </>

@@ -5,6 +5,7 @@ import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { ServerBlocks } from "../parts/servers.tsx";
 import { Ago } from "../parts/time.tsx";
+import { Words } from "../parts/words.tsx";
 import { TrafficPicture } from "../pictures/traffic.tsx";
 import { wishFor } from "../plan/change.ts";
 import { ask, type Fault, toFault, useAnswer } from "../store.ts";
@@ -170,7 +171,11 @@ function Notes({ status }: { readonly status: Status }) {
       {notes.map(({ message, hint }) => (
         <div key={message} class="note warn">
           <Badge tone="warn" word={message} />
-          {hint !== undefined && <p>{hint}</p>}
+          {hint !== undefined && (
+            <p>
+              <Words text={hint} />
+            </p>
+          )}
         </div>
       ))}
     </>

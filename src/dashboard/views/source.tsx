@@ -2,6 +2,7 @@ import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { Ago } from "../parts/time.tsx";
+import { Words } from "../parts/words.tsx";
 import { useAnswer } from "../store.ts";
 import { plural, type Tone } from "../words.ts";
 
@@ -92,7 +93,11 @@ function Failing({ source: { failing } }: { readonly source: Source }) {
         </span>
       </p>
       {problems.length > 0 && <pre class="log">{problems.join("\n")}</pre>}
-      {hint !== undefined && <p class="quiet">{hint}</p>}
+      {hint !== undefined && (
+        <p class="quiet">
+          <Words text={hint} />
+        </p>
+      )}
     </>
   );
 }

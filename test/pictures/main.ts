@@ -1,0 +1,99 @@
+/**
+ * Makes the pictures of the dashboard in docs/pictures, from a real controller with real servers in each state:
+ *
+ *   npm run pictures              those that the docs show
+ *   npm run pictures -- FOLDER    every view, light, dark and narrow, to look at
+ *
+ * Needs root, Chromium, and pngquant (Debian's packages of these names).
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { exec } from "../../src/lib/process/exec.ts";
+import { type Dashboard, openBrowser, openDashboard, settled, whyNoBrowser } from "../e2e/browser.ts";
+import { whyNoServers } from "../e2e/harness.ts";
+import { makeStage, type Stage } from "./stage.ts";
+
+interface Scene {
+  readonly name: string;
+  readonly path: string;
+  /** What is done on the page before the picture is taken. */
+  readonly act?: (page: Page) => Promise<void>;
+  /** How the docs show it. Absent: they do not. */
+  readonly look?: keyof typeof looks;
+}
+
+const looks = {
+  light: { theme: "light", width: 1280 },
+  dark: { theme: "dark", width: 1280 },
+  narrow: { theme: "light", width: 360 },
+} as const;
+
+/** Taller pages are cut there: what matters is at the top. */
+const mostHeight = { docs: 1100, every: 4000 };
+
+const docs = new URL("../../docs/pictures", import.meta.url).pathname;
+
+function scenesOf({ rollouts, touched }: Stage): readonly Scene[] {
+  return [
+    { name: "now", path: "/", look: "light" },
+    { name: "service", path: "/s/shop.production" },
+    { name: "plan", path: "/s/shop.production", act: openPlan, look: "light" },
+    { name: "rollout", path: `/s/search/rollouts/${rollouts.search}`, look: "dark" },
+    { name: "rollout-turned-back", path: `/s/billing/rollouts/${rollouts.billing}` },
+    { name: "drift", path: "/drift", look: "dark" },
+    { name: "server", path: `/s/mail/servers/${touched}` },
+    { name: "source", path: "/s/docs", look: "light" },
+    { name: "promotion", path: "/promotion", look: "light" },
+    { name: "timeline", path: "/timeline" },
+    { name: "logs", path: "/logs/search" },
+    { name: "figures", path: "/figures" },
+    { name: "access", path: "/access" },
+  ];
+}
+
+async function openPlan(page: Page): Promise<void> {
+  await page
+    .getByRole("button", { name: /^Roll back to/ })
+    .first()
+    .click();
+  await page.getByText("Downtime").waitFor();
+}
+
+async function picture(
+  { page, show }: Dashboard,
+  { name, path, act }: Scene,
+  look: keyof typeof looks,
+  folder: string,
+  most: number,
+): Promise<void> {
+  const { theme, width } = looks[look];
+  await page.setViewportSize({ width, height: 900 });
+  await show(path);
+  await page.getByLabel("Colours").selectOption(theme);
+  await act?.(page);
+  await settled(page);
+  const height = Number(await page.evaluate("document.documentElement.scrollHeight"));
+  const size = { width, height: Math.min(most, act === undefined ? height : 900) };
+  await page.setViewportSize(size);
+  const file = join(folder, `dashboard-${name}.png`);
+  await page.screenshot({ path: file, animations: "disabled", caret: "hide" });
+  await exec(["pngquant", "--force", "--strip", "--speed=1", "--output", file, "128", file]);
+}
+
+async function main(folder: string | undefined): Promise<void> {
+  const why = whyNoServers() ?? whyNoBrowser();
+  if (why !== undefined) throw new Error(`No pictures can be made: ${why}.`);
+  await using stage = await makeStage();
+  await using browser = await openBrowser();
+  await using dashboard = await openDashboard(browser, stage.kiln);
+  if (folder !== undefined) await mkdir(folder, { recursive: true });
+  for (const scene of scenesOf(stage)) {
+    if (folder !== undefined)
+      for (const look of Object.keys(looks) as (keyof typeof looks)[])
+        await picture(dashboard, { ...scene, name: `${scene.name}-${look}` }, look, folder, mostHeight.every);
+    else if (scene.look !== undefined) await picture(dashboard, scene, scene.look, docs, mostHeight.docs);
+  }
+}
+
+await main(process.argv[2]);

@@ -1,0 +1,226 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import type { ServiceStatus } from "../../src/controller/operations.ts";
+import { exec } from "../../src/lib/process/exec.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { gitServer } from "../e2e/git-server.ts";
+import { type Installation, install, waitUntil, writeFiles } from "../e2e/harness.ts";
+import { answerPath, type LittleService, littleService, setAnswer } from "../e2e/little-service.ts";
+
+/** How long a state may take to come up. */
+const limitMs = 1_200_000;
+const lookMs = 2_000;
+const quick = ":";
+/** One of four requests fails. */
+const failing = "[ $((RANDOM % 4)) -ne 0 ] || echo 'Status: 500 Internal Server Error'";
+const analysis = "analysis: { requests: 12, interval: 4s, latency: 100 }";
+
+/** An installation with a service in each state that the dashboard has to show. */
+export interface Stage extends AsyncDisposable {
+  readonly kiln: Installation;
+  /** The rollout that holds at a step, and the one that was turned back. */
+  readonly rollouts: { readonly search: number; readonly billing: number };
+  /** The server that someone was in. */
+  readonly touched: string;
+}
+
+export async function makeStage(): Promise<Stage> {
+  await using stack = new AsyncDisposableStack();
+  const kiln = stack.use(await install("/tmp", { drifts: true }));
+  const people = await invitePeople(kiln);
+  const own = (work: Disposable | AsyncDisposable) => void stack.use(work);
+  const searchHolds = await holdAtStep(kiln, people, own);
+  const touched = await touch(kiln, people, own);
+  await climb(kiln, people);
+  await followBranch(kiln, own);
+  await serve(kiln, "customer-notifications-archive", people, own);
+  const billing = await turnBack(kiln, people, own);
+  const search = await searchHolds();
+  await setPolicies(kiln);
+  const whole = stack.move();
+  return {
+    ...{ kiln, rollouts: { search, billing }, touched },
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  };
+}
+
+type Own = (work: Disposable | AsyncDisposable) => void;
+/** Environments of commands that people run on machines of their own. */
+type People = Readonly<Record<"ada" | "grace", Readonly<Record<string, string>>>>;
+
+/** Ada and Grace are logged in, Lin has an invite, and a pipeline is trusted. */
+async function invitePeople(kiln: Installation): Promise<People> {
+  await kiln.ok(["controller", "listen", "127.0.0.1:0"]);
+  const invite = async (name: string, ...grant: readonly string[]) => {
+    const env = {
+      XDG_CONFIG_HOME: join(kiln.home, "..", `config-${name}`),
+      KILN_HOME: join(kiln.home, "..", name),
+    };
+    const { login } = await kiln.json<{ readonly login: string }>(["access", "invite", name, ...grant]);
+    return { env, login };
+  };
+  const ada = await invite("ada", "--role", "deployer");
+  await kiln.ok(["login", ada.login], { env: ada.env });
+  const grace = await invite("grace", "--role", "admin");
+  await kiln.ok(["login", grace.login], { env: grace.env });
+  await invite("lin", "--role", "viewer", "--environment", "production");
+  const claims = ["--claim", "repository_id=74", "--claim", "environment=production"];
+  const may = ["--role", "deployer", "--service", "shop", "--environment", "production"];
+  await kiln.ok(["access", "trust", "add", "shop-ci", "--github", ...claims, ...may]);
+  return { ada: ada.env, grace: grace.env };
+}
+
+/** A project under git, so that releases know their commits. */
+async function projectOf(kiln: Installation, name: string, options: Options): Promise<LittleService> {
+  const service = await littleService(kiln, name, { keepWarm: "1h", ...options });
+  await exec(["git", "-C", service.folder, "init", "-q", "-b", "main"]);
+  return service;
+}
+type Options = Parameters<typeof littleService>[2];
+
+const person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"] as const;
+
+/** Makes the version of a commit of its own, and what its servers do for each request. */
+async function edit(service: LittleService, version: string, script: string) {
+  await service.configure({ image: `version: ${version}` });
+  await service.setPage(version);
+  await setAnswer(service, script);
+  const git = ["git", "-C", service.folder, ...person] as const;
+  await exec([...git, "add", "--all"]);
+  await exec([...git, "commit", "-q", "-m", `Version ${version}`]);
+}
+
+/** Asks evenly until it is disposed of. Each request is on its own connection, as of many clients. */
+function requests(port: number, perSecond: number): Disposable {
+  const ask = () =>
+    fetch(`http://127.0.0.1:${port}${answerPath}`, { headers: { connection: "close" } })
+      .then((answer) => answer.text())
+      .catch(() => undefined);
+  const timer = setInterval(ask, 1_000 / perSecond);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** Each look is a process: not too many of them. */
+async function statusOf(kiln: Installation, service: string): Promise<ServiceStatus | undefined> {
+  await setTimeout(lookMs);
+  return (await kiln.json<readonly ServiceStatus[]>(["status", service]))[0];
+}
+
+/** The returned function waits until it holds, and returns its rollout. */
+async function holdAtStep(
+  kiln: Installation,
+  { ada, grace }: People,
+  own: Own,
+): Promise<() => Promise<number>> {
+  const steps = `steps: [{ share: 10%, hold: 40s, ${analysis} }, { share: 25%, hold: 30s, ${analysis} }, { share: 50%, hold: 2h, ${analysis} }]`;
+  const options = { rollout: `, strategy: canary, progressDeadline: 3h, ${steps}` };
+  const search = await projectOf(kiln, "search", options);
+  await edit(search, "7.2.0", quick);
+  await kiln.ok(["deploy"], { cwd: search.folder, env: grace });
+  own(requests(search.port, 8));
+  await edit(search, "7.3.0", quick);
+  await kiln.ok(["deploy", "--no-wait"], { cwd: search.folder, env: ada });
+  let rollout = 0;
+  const holds = async () => {
+    const now = (await statusOf(kiln, "search"))?.rollout;
+    rollout = now?.id ?? rollout;
+    // Requests were too few where the machine is busy.
+    if (now?.phase === "paused") await kiln.ok(["rollout", "resume", "search"]);
+    return now?.step === 2 && now.verdict !== undefined;
+  };
+  return async () => {
+    await waitUntil(holds, limitMs, "search holds at its third step");
+    return rollout;
+  };
+}
+
+async function turnBack(kiln: Installation, { ada, grace }: People, own: Own): Promise<number> {
+  const steps = `steps: [{ share: 25%, hold: 30s, ${analysis} }]`;
+  const billing = await projectOf(kiln, "billing", { rollout: `, strategy: canary, ${steps}` });
+  await edit(billing, "2.3.1", quick);
+  await kiln.ok(["deploy"], { cwd: billing.folder, env: grace });
+  own(requests(billing.port, 8));
+  await edit(billing, "2.4.0", failing);
+  await kiln.run(["deploy"], { cwd: billing.folder, env: ada });
+  const { rollouts } = await kiln.json<{ readonly rollouts: readonly { readonly id: number }[] }>([
+    ...["history", "billing"],
+  ]);
+  return Math.max(...rollouts.map(({ id }) => id));
+}
+
+/** A process that comes into a server from outside: it is taken out, kept as evidence, and replaced. */
+async function touch(kiln: Installation, { ada }: People, own: Own): Promise<string> {
+  const mail = await projectOf(kiln, "mail", {});
+  await edit(mail, "1.9.2", quick);
+  await kiln.ok(["deploy"], { cwd: mail.folder, env: ada });
+  const server = (await statusOf(kiln, "mail"))?.servers[0]?.id ?? "";
+  const argv = [`--root=${kiln.home}/servers/.host/runc`, "exec", server, "/bin/busybox", "sleep", "1000"];
+  const intruder: ChildProcess = spawn("runc", argv, { stdio: "ignore" });
+  own({
+    [Symbol.asyncDispose]: async () => {
+      if (intruder.exitCode === null && intruder.kill("SIGKILL")) await once(intruder, "exit");
+    },
+  });
+  const replaced = async () => {
+    const servers = (await statusOf(kiln, "mail"))?.servers ?? [];
+    return servers.length === 2 && servers.every(({ id, state }) => id !== server && state === "ready");
+  };
+  await waitUntil(replaced, limitMs, "the server of mail is replaced");
+  return server;
+}
+
+/** A ladder with a newer candidate at its foot. */
+async function climb(kiln: Installation, { ada, grace }: People): Promise<void> {
+  const production = await freePort();
+  const more = `ladder: [staging, production]
+environments:
+  staging: {}
+  production: {servers: {count: 4}, traffic: {listen: ${production}}}`;
+  const shop = await projectOf(kiln, "shop", { more });
+  for (const version of ["4.1.0", "4.2.0", "4.3.0"]) {
+    await edit(shop, version, quick);
+    await kiln.ok(["deploy", "--env", "staging"], { cwd: shop.folder, env: ada });
+    if (version !== "4.3.0")
+      await kiln.ok(["promote", "shop", "--to", "production"], { cwd: shop.folder, env: grace });
+  }
+}
+
+/** A service that follows a branch whose newest commit is broken. */
+async function followBranch(kiln: Installation, own: Own): Promise<void> {
+  const docs = await littleService(kiln, "docs");
+  const repository = await gitServer(kiln, docs.folder);
+  own(repository);
+  await repository.push("First edition");
+  await kiln.ok(["source", "add", "docs", "--git", repository.url, "--interval", "1h"]);
+  await kiln.ok(["source", "sync", "docs"]);
+  await kiln.ok(["wait", "docs"]);
+  await writeFiles(docs.folder, { "kiln.yaml": "service: docs\nimage: {form: scratch}\n" });
+  await repository.push("Shorten the build");
+  await kiln.run(["source", "sync", "docs"]);
+}
+
+async function serve(kiln: Installation, name: string, { grace }: People, own: Own): Promise<void> {
+  const service = await projectOf(kiln, name, { count: 2 });
+  await edit(service, "0.12.0-rc.3", quick);
+  await kiln.ok(["deploy"], { cwd: service.folder, env: grace });
+  own(requests(service.port, 1));
+}
+
+/** Business hours of another zone, a freeze that is announced, and one that holds. */
+async function setPolicies(kiln: Installation): Promise<void> {
+  const policies = `policies:
+  production:
+    reason: required
+    windows:
+      - allow: {days: mon-thu, from: "09:00", to: "16:00", zone: America/New_York}
+      - allow: {days: fri, from: "09:00", to: "12:00", zone: America/New_York}
+  "*":
+    windows:
+      - deny: {days: sun, zone: UTC}
+`;
+  const folder = await kiln.project({ "policy.yaml": policies });
+  await kiln.ok(["policy", "set", "policy.yaml"], { cwd: folder });
+  await kiln.ok(["freeze", "production", "--reason", "the books of the quarter are closed", "--for", "30h"]);
+}
