@@ -25,6 +25,8 @@ const recordSchema = z.object({
   mtu: z.int(),
   /** Absent: the machine has had no IPv6, or an older Kiln has chosen. */
   prefix: z.string().optional(),
+  /** What was made with it, as `recordForm` has it. Absent: an older Kiln has made it, or nothing was made yet. */
+  form: z.string().optional(),
 });
 
 /**
@@ -46,18 +48,35 @@ export async function readNetwork(chooser: Chooser): Promise<Network> {
 
 /** The choice on record, for what must be found without making anything. */
 export function recordedNetwork(paths: HostPaths, tag: string): Network | undefined {
+  const record = readRecord(paths);
+  const subnet = record && parseSubnet(record.subnet);
+  if (record === undefined || subnet === undefined) return undefined;
+  const { mtu, prefix } = record;
+  const network = { tag, subnet, mtu };
+  return prefix === undefined
+    ? network
+    : { ...network, ipv6: { prefix, isOn: whyNoIpv6(mtu) === undefined } };
+}
+
+function readRecord(paths: HostPaths): z.infer<typeof recordSchema> | undefined {
   try {
-    const { subnet, mtu, prefix } = recordSchema.parse(JSON.parse(readFileSync(paths.network, "utf8")));
-    const parsed = parseSubnet(subnet);
-    if (parsed === undefined) return undefined;
-    const network = { tag, subnet: parsed, mtu };
-    return prefix === undefined
-      ? network
-      : { ...network, ipv6: { prefix, isOn: whyNoIpv6(mtu) === undefined } };
+    return recordSchema.parse(JSON.parse(readFileSync(paths.network, "utf8")));
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
+}
+
+/** Whether what this Kiln makes is what was made here last: otherwise what differs may be the doing of an older Kiln. */
+export function isFormRecorded(paths: HostPaths, form: string): boolean {
+  return readRecord(paths)?.form === form;
+}
+
+/** Records a digest of what was made with the choice on record. Another choice forgets it. */
+export async function recordForm(paths: HostPaths, form: string): Promise<void> {
+  const record = readRecord(paths);
+  if (record && record.form !== form)
+    await writeFileAtomic(paths.network, JSON.stringify({ ...record, form }));
 }
 
 /** Whether the machine has IPv6 by now, and the installation no addresses of it. */

@@ -1,17 +1,18 @@
 import { mkdirSync } from "node:fs";
 import type { ServerId, ServiceKey } from "../../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import { sha256 } from "../../../lib/files/sha256.ts";
 import type { Lock } from "../../../lib/locks.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble, NamedWay, OfferedName } from "../../fleet/host.ts";
 import type { HostPaths } from "../paths.ts";
-import { lacksPrefix, readNetwork, recordedNetwork } from "./choice.ts";
+import { isFormRecorded, lacksPrefix, readNetwork, recordedNetwork, recordForm } from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";
 import { type Broken, compareNetwork } from "./comparison.ts";
 import { describeNetwork } from "./description.ts";
 import { NameBook } from "./names/names.ts";
-import { type Caller, namesTable } from "./names/rules.ts";
+import { type Caller, nameRules, namesTable } from "./names/rules.ts";
 import type { WantedTables } from "./part.ts";
 import { mendAll, removeNetwork } from "./repair.ts";
 import { linkExists, readState, rulesetOf } from "./state.ts";
@@ -103,7 +104,8 @@ class MachineNetwork implements LocalNetwork {
     try {
       if (lacksPrefix(network)) return await this.#addPrefix(servers);
       const broken = await this.#look(network, servers);
-      const left = broken.length === 0 ? [] : await lock(() => this.#settle(network, servers, true));
+      const isSettled = broken.length === 0 && isFormRecorded(paths, formOf(network));
+      const left = isSettled ? [] : await lock(() => this.#settle(network, servers, true));
       this.#lost = new Map(
         left.flatMap(({ server, words, isImplied }) =>
           server && !isImplied ? [[server, words] as const] : [],
@@ -140,8 +142,7 @@ class MachineNetwork implements LocalNetwork {
   troubles(): readonly HostTrouble[] {
     const nowMs = this.#o.clock.elapsed();
     for (const [message, atMs] of this.#mended) if (nowMs - atMs > toldMs) this.#mended.delete(message);
-    const hint =
-      "You need not do anything: another program on this machine had changed it, or an older Kiln had made it.";
+    const hint = "You need not do anything: another program on this machine had changed it.";
     return [...this.#wrong, ...[...this.#mended.keys()].map((message) => ({ message, hint }))];
   }
 
@@ -184,18 +185,24 @@ class MachineNetwork implements LocalNetwork {
     if (network) await removeNetwork(network);
   }
 
-  /** Mends what can be mended; resolves to what is wrong after that. `tells`: it was there before. */
+  /**
+   * Mends what can be mended; resolves to what is wrong after that. `tells`: it was there before. What an older Kiln has made
+   * otherwise is brought up to date without a word.
+   */
   async #settle(
     network: Network,
     servers: readonly ServerPort[],
     tells: boolean,
   ): Promise<readonly Broken[]> {
+    const form = formOf(network);
+    const isOurs = isFormRecorded(this.#o.paths, form);
     const before = await this.#look(network, servers);
     const mends = before.flatMap(({ mend }) => mend ?? []);
+    const said = mends.length > 0 ? await mendAll(network, mends, this.#names.wanted(network)) : "";
+    await recordForm(this.#o.paths, form);
     if (mends.length === 0) return before;
-    const said = await mendAll(network, mends, this.#names.wanted(network));
     const after = await this.#look(network, servers);
-    if (tells)
+    if (tells && isOurs)
       this.#tell(
         before.filter(({ words, isImplied }) => !isImplied && !after.some((left) => left.words === words)),
       );
@@ -232,6 +239,11 @@ class MachineNetwork implements LocalNetwork {
     this.#rulesets.set(table, { rules, text });
     return text;
   }
+}
+
+/** A digest of what this Kiln makes of the choice, whatever names and servers there are. */
+function formOf(network: Network): string {
+  return sha256(filterRules(network) + nameRules(network, [], []));
 }
 
 function troubleOf({ server, words, remedy }: Broken): HostTrouble {
