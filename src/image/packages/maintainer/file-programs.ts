@@ -61,7 +61,7 @@ export function filePrograms(
     });
   };
   const mkdir: ShellProgram = (args) => {
-    const { flags, values, rest } = optionsOf(args, "p v parents", "m mode");
+    const { flags, values, rest } = optionsOf(args, "p v Z parents", "m mode");
     let status = 0;
     for (const path of rest.map(plainPath)) {
       const isThere = files.at(path) !== undefined;
@@ -86,7 +86,7 @@ export function filePrograms(
   const install: ShellProgram = (args) => {
     const { flags, values, rest } = optionsOf(
       args,
-      "d D p v T c C directory preserve-timestamps",
+      "d D p v T c C Z directory preserve-timestamps",
       "m o g mode owner group",
     );
     const mode = values.get("m") ?? values.get("mode") ?? "755";
@@ -150,7 +150,7 @@ export function filePrograms(
   const cp: ShellProgram = (args) => {
     const { flags, rest } = optionsOf(
       args,
-      "a p r R f d v n u T L P preserve archive recursive no-clobber update force no-dereference",
+      "a p r R f d v n u T L P Z preserve archive recursive no-clobber update force no-dereference",
       "",
     );
     const target = plainPath(rest.at(-1) ?? "");

@@ -86,7 +86,7 @@ test.each([
   ["frobnicate --all", "frobnicate --all"],
   ["if true; then echo a; mknod /dev/x c 1 2; fi", "mknod /dev/x c 1 2"],
   ["chown stranger /etc", "chown stranger /etc"],
-  ["cp -Z a b", "cp -Z a b"],
+  ["cp --sparse a b", "cp --sparse a b"],
   ["false", "a postinst that ends with 1"],
   ["if true", "if true"],
   ["while true; do :; done", "a script that does not end"],
