@@ -171,7 +171,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
       ["new-1-1-1", expect.stringMatching(`^${ipv6.prefix}::`), undefined],
       ["old-1-1-1", undefined, undefined],
     ]);
-    expect(t.host.troubles?.(), "nobody else has changed anything").toEqual([]);
+    expect(t.host.troubles?.(), "no one else has changed anything").toEqual([]);
   });
 
   /** A release whose server runs `script`, and the port at which the router has it. */
