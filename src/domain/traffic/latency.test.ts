@@ -42,6 +42,14 @@ test("a few answers that are slow by chance do not count as a slow release", () 
   expect(compareLatency(times(500, 10), fresh(40, 500), 1.5).outcome).toBe("fail");
 });
 
+test("a limit beyond all classes is told as such", () => {
+  expect(compareLatency(times(50, 30_000), times(50, 30_000), 1.5)).toEqual({
+    outcome: "pass",
+    words:
+      "95 % were answered within 33000 ms (the old one's within 33000 ms; more than 33000 ms is allowed)",
+  });
+});
+
 test("without answers of both nothing is known", () => {
   expect(compareLatency([], times(50, 10), 1.5)).toEqual({
     outcome: "pass",

@@ -50,7 +50,7 @@ export function compareLatency(
     return { outcome: "pass", words: "response times are not known" };
   }
   const mostMs = mostAllowedMs(before, maxRatio);
-  const words = `95 % were answered ${within(after)} (the old one's ${within(before)}; up to ${mostMs} ms is allowed)`;
+  const words = `95 % were answered ${within(after)} (the old one's ${within(before)}; ${upTo(mostMs)} is allowed)`;
   if (after <= mostMs) return { outcome: "pass", words };
   const slow = { count: slowerThan(fresh, mostMs), of: sum(fresh) };
   if (isBeyondChance({ count: slowerThan(old, before), of: sum(old) }, slow))
@@ -66,6 +66,11 @@ function mostAllowedMs(oldMs: number, maxRatio: number): number {
 
 function within(ms: number): string {
   return Number.isFinite(ms) ? `within ${ms} ms` : `within more than ${latencyBoundsMs.at(-1)} ms`;
+}
+
+/** Beyond the last bound nothing can be told apart. */
+function upTo(ms: number): string {
+  return Number.isFinite(ms) ? `up to ${ms} ms` : `more than ${latencyBoundsMs.at(-1)} ms`;
 }
 
 /** How many answers took longer than a bound of `latencyBoundsMs`. */
