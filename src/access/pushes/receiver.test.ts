@@ -92,6 +92,18 @@ test("a message without proof causes none, and after some its address waits", as
   expect(denied).toHaveLength(1);
 });
 
+test("a webhook that does not exist refuses in the words of one that does", async () => {
+  await using forge = await aListener();
+  const { send, signed, url, store } = forge;
+  const ways = [{}, signed("{} "), { "x-gitlab-token": "psh_x" }];
+  for (const headers of ways) {
+    const known = await send("{}", headers);
+    expect(known.status).toBe(401);
+    expect(await send("{}", headers, `${url}x`)).toEqual(known);
+  }
+  expect(JSON.stringify(store.events({}))).toContain("the webhook of shop");
+});
+
 test("nothing is read of a message that cannot be the forge's, and no more than a forge sends of others", async () => {
   await using forge = await aListener();
   const { begin, signed, looked } = forge;

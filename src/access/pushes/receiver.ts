@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { SourceWebhook } from "../../domain/source.ts";
@@ -44,6 +45,8 @@ export function createPushReceiver({ store, clock, look }: PushParts): ReceivePu
   const looks = new Budget(mostLooks, minuteMs, clock);
   const denials = new Denials((event) => store.appendEvent(event), clock);
   const seen = new Remembered(mostRemembered);
+  /** A webhook that does not exist refuses as any other does, after the same work: which ones exist is not told. */
+  const noOnes = randomBytes(32).toString("hex");
 
   function refused(address: string, webhook: SourceWebhook | undefined, why: string): KilnError {
     const about = webhook === undefined ? "an unknown webhook" : `the webhook of ${webhook.service}`;
@@ -60,13 +63,13 @@ export function createPushReceiver({ store, clock, look }: PushParts): ReceivePu
     if (failures.isSpent(clientOf(address))) throw tooMany();
     const webhook = webhooks.find(id);
     const proof = proofOf(request.headers);
-    if (webhook === undefined) throw refused(address, webhook, "there is no webhook with this address");
     if (proof === undefined) throw refused(address, webhook, "it has no signature and no token");
-    const check = new ProofCheck(proof, webhooks.secrets(id));
+    const check = new ProofCheck(proof, webhook === undefined ? [noOnes] : webhooks.secrets(id));
     if (!check.isPossible) throw refused(address, webhook, "its token is another one");
     await readBody(request, (piece) => check.take(piece));
     const { isProved, digest } = check.end();
-    if (!isProved) throw refused(address, webhook, "its signature is not one by the secret");
+    if (webhook === undefined || !isProved)
+      throw refused(address, webhook, "its signature is not one by the secret");
     webhooks.used(id);
     const isNew = seen.add(`${id} ${digest}`);
     return { looking: isNew && looks.take(id) ? look(webhook.service) : [] };
