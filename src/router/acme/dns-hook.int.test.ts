@@ -45,6 +45,8 @@ test("a program that is missing, runs as root, or that others can change, is ref
   expect(await findHook(state)).toMatchObject({ program, uid: owner });
   await chmod(program, 0o722);
   await expect(findHook(state)).rejects.toThrow(`someone else can change ${program}`);
+  await chmod(program, 0o1722); // sticky, which says something of folders alone
+  await expect(findHook(state)).rejects.toThrow(`someone else can change ${program}`);
   await chmod(program, 0o700);
   await chmod(folder, 0o777);
   await expect(findHook(state)).rejects.toThrow(`someone else can change ${folder}`);
@@ -53,6 +55,8 @@ test("a program that is missing, runs as root, or that others can change, is ref
   await expect(findHook(state)).rejects.toThrow("is not executable");
   if (!isRoot) return;
   await chmod(program, 0o700);
+  await chown(program, owner, 0);
+  await expect(findHook(state)).rejects.toThrow("is of the group root");
   await chown(program, 0, 0);
   await expect(findHook(state)).rejects.toThrow("belongs to root");
 });

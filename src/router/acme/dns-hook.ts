@@ -26,6 +26,8 @@ export async function findHook(folder: string, self = process.getuid?.() ?? -1):
   const { uid, gid, mode } = await stat(program);
   if ((mode & 0o100) === 0) throw unusable(`${program} is not executable`);
   if (uid === 0) throw unusable(`${program} belongs to root, so it would run as root`);
+  if (self === 0 && gid === 0)
+    throw unusable(`${program} is of the group root, so it would run with its rights`);
   if (self !== 0 && uid !== self)
     throw unusable(`${program} belongs to user ${uid}, and Kiln is user ${self}`);
   await requireUntouched(program, uid);
@@ -35,11 +37,24 @@ export async function findHook(folder: string, self = process.getuid?.() ?? -1):
 /** What can be replaced there runs as its owner. */
 async function requireUntouched(program: string, owner: number): Promise<void> {
   for (let path = program; ; path = dirname(path)) {
-    const { uid, mode } = await stat(path);
-    const isShared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+    const found = await stat(path);
+    const { uid, mode } = found;
+    // In a sticky folder only owners replace what is theirs (inode(7)); of a file the bit says nothing.
+    const isSticky = found.isDirectory() && (mode & 0o1000) !== 0;
+    const isShared = (mode & 0o022) !== 0 && !isSticky;
     if (isShared || (uid !== 0 && uid !== owner)) throw unusable(`someone else can change ${path}`);
     if (path === dirname(path)) return;
   }
+}
+
+/**
+ * The record's name for a name that the authority asks about. It has to be one of the order: otherwise an authority could have
+ * records of other names changed. A wildcard is asked about without its `*.` (RFC 8555, section 7.1.4).
+ */
+export function challengeName(identifier: string, hosts: readonly string[]): string {
+  const isOrdered = hosts.some((host) => host.replace(/^\*\./, "") === identifier);
+  if (!isOrdered) throw new Error(`it asks about ${JSON.stringify(identifier)}, which was not ordered`);
+  return `_acme-challenge.${identifier}`;
 }
 
 /**

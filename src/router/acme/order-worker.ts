@@ -3,7 +3,7 @@ import { Agent } from "node:https";
 import { rootCertificates } from "node:tls";
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 import acme from "acme-client";
-import { runHook } from "./dns-hook.ts";
+import { challengeName, runHook } from "./dns-hook.ts";
 import type { Order, OrderAnswer, OrderMessage } from "./order.ts";
 
 /** A process that answers one message and ends. */
@@ -37,9 +37,8 @@ async function issued({ directory, email, accountKey, hosts, hook, authority }: 
   const change =
     (action: "present" | "cleanup") => async (authz: acme.Authorization, _: unknown, value: string) => {
       if (hook === undefined) return;
-      const done = before.then(() =>
-        runHook(hook, action, `_acme-challenge.${authz.identifier.value}`, value),
-      );
+      const name = challengeName(authz.identifier.value, hosts);
+      const done = before.then(() => runHook(hook, action, name, value));
       before = done.catch(() => {});
       await done;
     };
