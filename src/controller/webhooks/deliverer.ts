@@ -95,7 +95,7 @@ async function tell(
   const message =
     format === "otlp" ? traceMessage(store, event, installation) : messageOf(format, event, installation);
   const { headers: own, body } = signed(idOf(event, installation), message, secrets, clock.now());
-  await post({ method: "POST", url, headers: { ...headers, ...own }, body }, signal);
+  await post({ method: "POST", url, headers: own, secretHeaders: headers, body }, signal);
 }
 
 /** Everything that is sent to one webhook. */

@@ -101,7 +101,8 @@ function ask(
   const type = { "content-type": "application/json; charset=utf-8" };
   return send({
     ...{ method, url: url.replace(/\/+$/, "") + path, accepts },
-    headers: { ...headers, ...own, ...(body === undefined ? {} : type) },
+    headers: { ...own, ...(body === undefined ? {} : type) },
+    secretHeaders: headers,
     body: body === undefined ? "" : JSON.stringify(body),
   });
 }

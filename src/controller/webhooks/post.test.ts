@@ -4,7 +4,11 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { post, requireReceiver } from "./post.ts";
 
-const message = { headers: { "content-type": "text/plain", "webhook-id": "here-1" }, body: "grün" };
+const message = {
+  secretHeaders: {},
+  headers: { "content-type": "text/plain", "webhook-id": "here-1" },
+  body: "grün",
+};
 const never = new AbortController().signal;
 const send = (url: string) => post({ method: "POST", url, ...message }, never);
 
@@ -38,6 +42,22 @@ test("a receiver that repeats the path of its URL does not make it known", async
   });
   await expect(send(to.url.replace("/hook", "/T000/s3cr%65t?token=abcd1234"))).rejects.toThrow(
     expect.objectContaining({ message: expect.not.stringMatching(/s3cr|abcd|T000/) }),
+  );
+});
+
+test("a receiver that repeats a header of the webhook does not make it known, and cannot be sent another of Kiln's own", async () => {
+  using to = await receiver((asked, answer) => {
+    asked.resume();
+    const { authorization = "", "x-key": key, "content-type": type } = asked.headers;
+    answer
+      .writeHead(401)
+      .end(`no user for ${authorization}, nor ${authorization.slice(7)} or ${key} (${type})`);
+  });
+  const secretHeaders = { Authorization: "Bearer t0ken-1234", "X-Key": "k3y abcd", "Content-Type": "text/x" };
+  await expect(post({ method: "POST", url: to.url, ...message, secretHeaders }, never)).rejects.toThrow(
+    expect.objectContaining({
+      message: expect.stringMatching(/answered 401: no user for …, nor … or … \(text\/plain\)/),
+    }),
   );
 });
 

@@ -10,6 +10,8 @@ export interface HttpCall {
   readonly method: "GET" | "POST";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Further ones, which may hold keys, as the URL does: no error shows what they hold. */
+  readonly secretHeaders: Readonly<Record<string, string>>;
   /** Empty: none. */
   readonly body: string;
   /** Statuses besides 200 to 299 that count as success. */
@@ -31,7 +33,7 @@ const https = process.getBuiltinModule("node:https");
 const tls = process.getBuiltinModule("node:tls");
 
 const deadlineMs = 10_000;
-/** Of what a receiver answers, in characters: so much is read, and of a refusal, without the path of its URL, so much is shown. */
+/** Of what a receiver answers, in characters: so much is read, and of a refusal, without what may be secret, so much is shown. */
 const readLength = 100_000;
 const shownLength = 300;
 
@@ -51,13 +53,20 @@ export function requireReceiver(text: string): void {
 }
 
 /** One request, no redirect, and ten seconds at most. */
-export const post: Post = async ({ method, url: text, headers, body, accepts = [] }, signal) => {
+export const post: Post = async (
+  { method, url: text, headers, secretHeaders, body, accepts = [] },
+  signal,
+) => {
   const url = new URL(text);
   const isSecure = url.protocol === "https:";
   const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
   const options = {
     ...{ method, signal: within, lookup: guarded(true), agent: isSecure ? secureAgent() : undefined },
-    headers: { ...headers, "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
+    headers: {
+      ...secretHeaders,
+      ...headers,
+      ...{ "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
+    },
   };
   const asked = (isSecure ? https : http).request(url, options);
   const begun = begunAnswer(asked);
@@ -71,7 +80,10 @@ export const post: Post = async ({ method, url: text, headers, body, accepts = [
   const said = await beginningOf(answer);
   if ((statusCode >= 200 && statusCode < 300) || accepts.includes(statusCode))
     return { status: statusCode, said };
-  const shown = withoutPath(said, url).slice(0, shownLength);
+  const shown = without([...partsOf(url), ...Object.values(secretHeaders).flatMap(wordsOf)], said).slice(
+    0,
+    shownLength,
+  );
   throw failed(url.origin, `it answered ${statusCode}${shown === "" ? "" : `: ${shown}`}`);
 };
 
@@ -89,11 +101,20 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
   return said;
 }
 
-/** Receivers repeat what they were asked for, and after the host it may be a secret. */
-function withoutPath(said: string, { pathname, search }: URL): string {
+/** After the host it may be a secret. */
+function partsOf({ pathname, search }: URL): readonly string[] {
   const parts = [`${pathname}${search}`, pathname, search, ...pathname.split("/"), ...search.split(/[?&=]/)];
-  const secret = parts.flatMap((part) => [part, decoded(part)]).filter((part) => part.length >= 4);
-  return secret.reduce((text, part) => text.replaceAll(part, "…"), said);
+  return parts.flatMap((part) => [part, decoded(part)]);
+}
+
+/** `Bearer TOKEN`, and each word of it. */
+function wordsOf(value: string): readonly string[] {
+  return [value, ...value.split(" ")];
+}
+
+/** Receivers repeat what they were asked with. */
+function without(secrets: readonly string[], said: string): string {
+  return secrets.filter((part) => part.length >= 4).reduce((text, part) => text.replaceAll(part, "…"), said);
 }
 
 function decoded(part: string): string {
