@@ -55,6 +55,7 @@ test.each([
   ["--tail all", inOrder, [{ service: "shop" }, { service: "db" }]],
   ["db shop-2-1-1", ["shop-2-1-1 two", "db-1-1-1 three"], expect.anything()],
   ["shop-2-1-1", ["two"], [{ server: "shop-2-1-1", tail: 100 }]],
+  ["shop db shop", inOrder, expect.objectContaining({ length: 2 })],
   ["shop --grep o", expect.anything(), [{ service: "shop", grep: "o" }]],
   ["shop --grep o --tail 7", expect.anything(), [{ service: "shop", grep: "o", tail: 7 }]],
   ["shop --since 1970-01-01T00:00:09Z", expect.anything(), [{ service: "shop", since: 9_000 }]],

@@ -75,7 +75,7 @@ async function namedSources(
     if (!keys.has(service)) await requireStatus(client, service);
     return { service };
   });
-  return Promise.all(sources);
+  return [...new Map((await Promise.all(sources)).map((source) => [nameOf(source), source])).values()];
 }
 
 async function newestRun(
