@@ -1,4 +1,5 @@
 import { KilnError, toKilnError } from "../lib/errors.ts";
+import { cloudMetadata } from "../lib/net/addresses.ts";
 import { type ExecOptions, type ExecResult, exec } from "../lib/process/exec.ts";
 
 /** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), after the uids that user namespaces of servers belong to. */
@@ -34,8 +35,8 @@ cd ${apartFolder}
 `;
 
 /**
- * Waits for the network: five seconds are far more than slirp4netns takes. At addresses that are valid on one link alone (RFC 3927), and at three others, clouds tell
- * a machine its credentials. slirp4netns(1) answers questions for names at 10.0.2.3.
+ * Waits for the network: five seconds are far more than slirp4netns takes. What clouds tell a machine stays
+ * closed. slirp4netns(1) answers questions for names at 10.0.2.3.
  */
 const joinNetwork = `
 n=0
@@ -44,7 +45,7 @@ until grep -q ^tap0 /proc/net/route; do
   [ $n -lt 250 ] || { echo "slirp4netns has not set up the network." >&2; exit 1; }
   sleep 0.02
 done
-for closed in 169.254.0.0/16 168.63.129.16 100.100.100.200 192.0.0.192; do ip route add prohibit $closed; done
+for closed in ${cloudMetadata.ipv4.join(" ")}; do ip route add prohibit $closed; done
 names=$(readlink -m /etc/resolv.conf)
 echo "nameserver 10.0.2.3" >/run/kiln-names
 case $names in

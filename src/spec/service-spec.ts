@@ -42,9 +42,14 @@ export function toServiceSpec(
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
     ...(document.jobs.cron.length === 0 ? {} : { schedules: document.jobs.cron.map(toSchedule) }),
     ...(document.ladder === undefined ? {} : { ladder: document.ladder }),
-    ...(document.network.allow === undefined ? {} : { network: { allow: document.network.allow } }),
+    ...toNetwork(document.network),
     ...(document.after.length === 0 ? {} : { after: document.after }),
   };
+}
+
+function toNetwork({ allow, metadata }: SpecDocument["network"]): Pick<ServiceSpec, "network"> {
+  const network = given({ allow, metadata: metadata || undefined });
+  return Object.keys(network).length === 0 ? {} : { network };
 }
 
 function toShape(servers: SpecDocument["servers"]): ServerShape {

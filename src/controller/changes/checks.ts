@@ -116,7 +116,13 @@ function requireJobs(platform: Platform, jobs: readonly Pick<JobSpec, "name">[])
 }
 
 function requireNames({ name, names }: Platform, network: NetworkSpec | undefined): void {
-  if (network?.allow === undefined || names === true) return;
+  if (network === undefined || names === true) return;
+  if (network.allow === undefined)
+    throw new KilnError(
+      "network_unsupported",
+      `The platform ${name} does not decide which servers reach a cloud's metadata, and the release states it.`,
+      { hint: "Remove `network.metadata` from kiln.yaml; the cloud or the cluster decides there." },
+    );
   throw new KilnError(
     "network_unsupported",
     `The platform ${name} does not decide which services reach each other, and the release states it.`,

@@ -31,9 +31,18 @@ const schedules = z
   .optional();
 
 const network = z
-  .strictObject({ allow: z.array(z.string().regex(allowPattern)).max(100).optional() })
-  .optional()
-  .describe("Which services reach it; absent: services of the same environment.");
+  .strictObject({
+    allow: z
+      .array(z.string().regex(allowPattern))
+      .max(100)
+      .optional()
+      .describe("Which services reach it; absent: services of the same environment."),
+    metadata: z
+      .literal(true)
+      .optional()
+      .describe("Its servers may read the machine's cloud metadata and credentials; absent: they may not."),
+  })
+  .optional();
 
 const built = {
   image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),

@@ -1,8 +1,10 @@
 import type { ServiceKey } from "../ids.ts";
 
-/** Who may reach a service from its own servers: patterns as `mayReach` reads them. Absent: its own environment. */
 export interface NetworkSpec {
+  /** Who may reach a service from its own servers: patterns as `mayReach` reads them. Absent: its own environment. */
   readonly allow?: readonly string[] | undefined;
+  /** Its servers may read what the cloud tells the machine, credentials among it. Absent: they may not. */
+  readonly metadata?: true | undefined;
 }
 
 /** Ends every full name of a service. ICANN has set `.internal` aside for private use (resolution 2024.07.29.06). */

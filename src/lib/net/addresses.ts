@@ -17,6 +17,15 @@ export function clientOf(address: string): string {
   return `${[...before, ...gap, ...after].slice(0, 4).join(":")}::/64`;
 }
 
+/**
+ * Where clouds tell a machine its credentials. IPv4: addresses that are valid on one link alone (RFC 3927), then Azure, Alibaba, Oracle.
+ * IPv6: AWS, Google.
+ */
+export const cloudMetadata = {
+  ipv4: ["169.254.0.0/16", "168.63.129.16", "100.100.100.200", "192.0.0.192"],
+  ipv6: ["fd00:ec2::254", "fd20:ce::254"],
+} as const;
+
 /** Where clouds have their metadata, and machines talk to their neighbours only (RFC 3927, RFC 4291 section 2.5.6). */
 const linkLocal = new BlockList();
 linkLocal.addSubnet("169.254.0.0", 16, "ipv4");

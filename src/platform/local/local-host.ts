@@ -212,7 +212,9 @@ function callersOf(records: ServerRecords): readonly Caller[] {
   return records
     .all()
     .filter(({ freed }) => !freed)
-    .map(({ address, address6, release }) => ({ address, address6, service: release.service }));
+    .map(({ address, address6, release: { service, network } }) => {
+      return { address, address6, service, metadata: network?.metadata };
+    });
 }
 
 /** How long what a killed controller has begun may take to end. */

@@ -20,7 +20,14 @@ export const network = z
         .describe(
           "Services whose servers may reach this one; `*` is every service. Default: services of the same environment.",
         ),
+      metadata: z
+        .boolean({ error: "true or false" })
+        .optional()
+        .meta({ default: false })
+        .describe(
+          "Servers reach the metadata service of the machine's cloud: they can read this machine's cloud credentials.",
+        ),
     },
-    { error: "a mapping with allow" },
+    { error: "a mapping with allow or metadata" },
   )
-  .describe("Which other services reach this one.");
+  .describe("Which other services reach this one, and what its servers reach of the cloud.");

@@ -8,7 +8,8 @@ import { canonicalJson } from "../../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
 export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {
-  if (before === undefined) return ["this is the first release"];
+  if (before === undefined)
+    return ["this is the first release", ...changed("cloud metadata", "closed", metadata(after))];
   const { shape, health } = before;
   return [
     ...changed(
@@ -33,6 +34,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("scheduled job", byKey(before.schedules ?? [], "name"), byKey(after.schedules ?? [], "name")),
     ...healthDifferences(health, after.health),
     ...changed("reached by", callers(before), callers(after)),
+    ...changed("cloud metadata", metadata(before), metadata(after)),
     ...changed("traffic", frontend(before.traffic), frontend(after.traffic)),
   ];
 }
@@ -82,6 +84,10 @@ function callers({ network }: ReleaseDraft): string {
   const { allow } = network ?? {};
   if (allow === undefined) return "services of its environment";
   return allow.length === 0 ? "itself alone" : allow.join(", ");
+}
+
+function metadata({ network }: ReleaseDraft): string {
+  return network?.metadata ? "open: servers can read this machine's cloud credentials" : "closed";
 }
 
 function frontend(traffic: ReleaseDraft["traffic"]): string | undefined {

@@ -3,6 +3,7 @@ import { draftOf } from "../../../domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../../domain/testing.ts";
 import type { ChangePlan, PlanRequest } from "../../operations.ts";
 import { TestInstallation } from "../../testing.ts";
+import { differences } from "./differences.ts";
 
 const service = "shop";
 const ada = anAsker("ada@example.com");
@@ -214,4 +215,15 @@ test("manifests are of what is there at the end, with files that no store has ye
     { files: [content.toString()] },
   ]);
   expect(await plan(change)).not.toHaveProperty("manifests");
+});
+
+test("what opens a cloud's metadata is named, and refused where the platform does not decide it", async () => {
+  await twice();
+  const change = deployOf(3);
+  const asked = { ...change, draft: { ...change.draft, network: { metadata: true as const } } };
+  await expect(plan(asked)).rejects.toMatchObject({ code: "network_unsupported" });
+  const words = "open: servers can read this machine's cloud credentials";
+  expect(differences(undefined, asked.draft)).toContain(`cloud metadata: closed -> ${words}`);
+  expect(differences(change.draft, asked.draft)).toEqual([`cloud metadata: closed -> ${words}`]);
+  expect(differences(asked.draft, change.draft)).toEqual([`cloud metadata: ${words} -> closed`]);
 });

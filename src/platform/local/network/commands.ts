@@ -175,9 +175,6 @@ export function detachBatch({ namespace, link }: Port): string {
 export const mostConnections = 8_192;
 const capped = (set: string, from: string) => `add @${set} { ${from} ct count over ${mostConnections} } drop`;
 
-/** Where clouds have a machine's metadata by IPv6, outside of link-local addresses: AWS, Google. */
-const metadata6 = "fd00:ec2::254, fd20:ce::254";
-
 /**
  * For `nft -f -`, as one transaction that may be repeated: servers reach the world through the machine's address;
  * only the machine itself opens connections to them, and they open none to each other. Of the machine they reach by IPv6
@@ -238,7 +235,6 @@ function ipv6Rules(bridge: string, subnet: Subnet, prefix: UniqueLocalPrefix): I
     ],
     forward6: [
       `    ${from} ct state new ${capped("connections6", "ip6 saddr")}`,
-      `    ${from} ip6 daddr { ${metadata6} } reject`,
       `    iifname "${bridge}" meta nfproto ipv6 ip6 saddr != ${servers} drop`,
     ],
     postrouting6: [`    ip6 saddr ${servers} oifname != "${bridge}" masquerade`],

@@ -21,6 +21,14 @@ table inet kiln-0123abcd-names {
     iifname "kiln-0123abcd" ip saddr { 10.192.4.2 } dnat ip to ip daddr . tcp dport map { 198.18.0.2 . 8080 : 10.192.4.1 . 24001, 198.18.0.3 . 5432 : 10.192.4.1 . 24002 }
     iifname "kiln-0123abcd" ip saddr { 10.192.4.3 } dnat ip to ip daddr . tcp dport map { 198.18.0.4 . 8080 : 10.192.4.1 . 24003 }
   }
+  chain metadata {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "kiln-0123abcd" meta l4proto { tcp, udp } th dport 53 accept
+    iifname "kiln-0123abcd" ip daddr { 169.254.0.0/16, 168.63.129.16, 100.100.100.200, 192.0.0.192 } meta l4proto tcp reject with tcp reset
+    iifname "kiln-0123abcd" ip daddr { 169.254.0.0/16, 168.63.129.16, 100.100.100.200, 192.0.0.192 } reject
+    iifname "kiln-0123abcd" ip6 daddr { fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
+    iifname "kiln-0123abcd" ip6 daddr { fd00:ec2::254, fd20:ce::254 } reject
+  }
   chain input {
     type filter hook input priority filter; policy accept;
     ip daddr 10.192.4.1 th dport { 24000, 24001, 24002, 24003 } iifname != "lo" ct status and dnat != dnat drop
@@ -40,6 +48,13 @@ test("a service that states who may reach it is led to by those alone", () => {
   const rules = nameRules(network, [{ ...db, allow: ["probe.staging"] }], [web, probe]);
   expect(rules).toContain("ip saddr { 10.192.4.3 } dnat");
   expect(rules).not.toContain(web.address);
+});
+
+test("a cloud's metadata is open to servers that ask for it alone", () => {
+  const reader = { ...probe, address6: "fd12:3456:789a::3", metadata: true };
+  const rules = nameRules(network, [], [web, reader]);
+  expect(rules).toMatch(/ip daddr \{ 169\.254\.0\.0\/16,.* \} ip saddr != \{ 10\.192\.4\.3 \} reject\n/);
+  expect(rules).toMatch(/ip6 daddr \{.* \} ip6 saddr != \{ fd12:3456:789a::3 \} reject\n/);
 });
 
 test("no one is led anywhere without servers, and the resolver is there", () => {

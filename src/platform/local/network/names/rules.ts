@@ -1,5 +1,6 @@
 import type { ServiceKey } from "../../../../domain/ids.ts";
 import { environmentOf, mayReach } from "../../../../domain/spec/network.ts";
+import { cloudMetadata } from "../../../../lib/net/addresses.ts";
 import { formatAddress, formatSubnet, gateway, macAddress, parseAddress } from "../../../linux/addresses.ts";
 import { gateway6, namesPrefix, type UniqueLocalPrefix } from "../../../linux/unique-local.ts";
 import { bridgeName, type Network, prefixOf } from "../commands.ts";
@@ -11,6 +12,8 @@ export interface Caller {
   readonly address: string;
   /** Absent: it has none. */
   readonly address6?: string | undefined;
+  /** Its release has `network.metadata`. */
+  readonly metadata?: boolean | undefined;
 }
 
 export function namesTable(tag: string): string {
@@ -20,7 +23,8 @@ export function namesTable(tag: string): string {
 /**
  * For `nft -f -`, as one transaction that may be repeated: names lead servers to the router, each to those services that it
  * may reach, and no server gets around that by the router's ports. A connection keeps the way that it began with. By IPv6 a server
- * could send from any address (IPV6_FREEBIND needs no right): only its own one passes.
+ * could send from any address (IPV6_FREEBIND needs no right): only its own one passes. What clouds tell the machine is closed to
+ * servers whose release does not ask for it.
  */
 export function nameRules(network: Network, names: readonly Name[], callers: readonly Caller[]): string {
   const bridge = bridgeName(network.tag);
@@ -43,6 +47,7 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
     ...(prefix === undefined ? [] : ledByIpv6(from, names, callers, prefix)),
     "  }",
     ...(prefix === undefined ? [] : ownAddresses(from, callers)),
+    ...closedMetadata(from, callers),
     "  chain input {",
     "    type filter hook input priority filter; policy accept;",
     `    ip daddr ${at} th dport { ${ours} } iifname != "lo" ct status and dnat != dnat drop`,
@@ -97,6 +102,27 @@ function ownAddresses(from: string, callers: readonly Caller[]): readonly string
     "  chain sources {",
     "    type filter hook prerouting priority raw; policy accept;",
     `    ${from} meta nfproto ipv6${others} drop`,
+    "  }",
+  ];
+}
+
+/**
+ * Before anything translates the address: agents on the machine may listen for it. Resolvers of some clouds are at these addresses too.
+ * Linux 5.9 rejects here.
+ */
+function closedMetadata(from: string, callers: readonly Caller[]): readonly string[] {
+  const open = callers.filter(({ metadata }) => metadata);
+  const closed = (family: "ip" | "ip6", kind: "address" | "address6", to: readonly string[]) => {
+    const readers = addressesOf(open, kind, () => true).join(", ");
+    const others = readers === "" ? "" : ` ${family} saddr != { ${readers} }`;
+    return `    ${from} ${family} daddr { ${to.join(", ")} }${others}`;
+  };
+  const rules = [closed("ip", "address", cloudMetadata.ipv4), closed("ip6", "address6", cloudMetadata.ipv6)];
+  return [
+    "  chain metadata {",
+    "    type filter hook prerouting priority raw; policy accept;",
+    `    ${from} meta l4proto { tcp, udp } th dport 53 accept`,
+    ...rules.flatMap((rule) => [`${rule} meta l4proto tcp reject with tcp reset`, `${rule} reject`]),
     "  }",
   ];
 }
