@@ -42,7 +42,7 @@ test("a few answers that are slow by chance do not count as a slow release", () 
   expect(compareLatency(times(500, 10), fresh(40, 500), 1.5).outcome).toBe("fail");
 });
 
-test("a limit beyond all classes is told as such", () => {
+test("a limit beyond all classes is reported as such", () => {
   expect(compareLatency(times(50, 30_000), times(50, 30_000), 1.5)).toEqual({
     outcome: "pass",
     words:
