@@ -46,7 +46,7 @@ export default defineConfig({
           include: ["{src,test}/**/*.int.test.ts", "test/e2e/**/*.test.ts"],
           testTimeout: 300_000, // as above
           hookTimeout: 300_000,
-          maxWorkers: 3, // of two processors: most files wait more than they work. Each has state folders and ports of its own.
+          maxWorkers: 2, // each file has state folders and ports of its own, and most wait more than they work
           sequence: { groupOrder: 1 },
           maxConcurrency: 3, // of suites that say so, for the same reason
         },
