@@ -88,7 +88,26 @@ test.each([
 test.each([
   ...["*", "/", "/*", "/etc", "/e*/tls/x", "etc/tls", "/etc/../root/*", "/etc/tls/.."],
   ...["https://*", "https://user@example.com/", "https://example.com/?a=*", "https://example.com/#x"],
+  ...[
+    "https://example.com/a/%2e%2e/b",
+    "HTTP://example.com/",
+    "http://example.com:80/",
+    "https://example.com/a/../b",
+  ],
+  ...["/etc/tls/a\nb", "/etc/tls/\u001b[2J", "/etc/a\n/tls/x"],
   ...["http://169.254.169.254/", "file:///etc/passwd", "https://"],
 ])("%s cannot be", (place) => {
   expect(() => requirePlace(place)).toThrow(expect.objectContaining({ code: "usage" }));
 });
+
+test.each(["..%2fadmin", "..%5Cadmin", "x/..%2F..%2fadmin", "%2e%2e%2fadmin", "../admin", "%2e%2e/admin"])(
+  "%s does not lead out of an allowed URL, however its server reads it",
+  (way) => {
+    const asked = (path: string) => ({
+      policy: { steps: [{ analysis: { http: `http://10.0.0.1/api/${path}` } }] },
+    });
+    const allowed = { files: [], urls: ["http://10.0.0.1/api"] };
+    expect(() => requireAllowed(asked(way), allowed)).toThrow(/may not name/);
+    expect(() => requireAllowed(asked("group%2Fproject"), allowed)).not.toThrow();
+  },
+);

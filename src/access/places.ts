@@ -61,7 +61,15 @@ export function isAllowedUrl(text: string, beginnings: readonly string[]): boole
 function isBelow(url: URL, beginning: string): boolean {
   const { origin, pathname } = new URL(beginning);
   const folder = pathname.endsWith("/") ? pathname : `${pathname}/`;
-  return url.origin === origin && (url.pathname === pathname || url.pathname.startsWith(folder));
+  const isWithin = (path: string) => path === pathname || path.startsWith(folder);
+  return url.origin === origin && isWithin(url.pathname) && isWithin(asServersMayRead(url));
+}
+
+/** Some servers take an encoded slash for a slash, and then `..%2f` leads upwards. */
+function asServersMayRead(url: URL): string {
+  const read = new URL(url.origin);
+  read.pathname = url.pathname.replaceAll(/%2f|%5c/gi, "/");
+  return read.pathname;
 }
 
 function forbiddenFile(file: string): KilnError {
@@ -79,18 +87,19 @@ function originOf(url: string): string {
  * folder, and a URL have no more than its path.
  */
 export function requirePlace(place: string): void {
-  const isFile = /^\/[^*/]+\//.test(place) && isAllowedFile(place, ["*"]);
+  const isFile = /^\/[^*/]+\/\P{Cc}+$/u.test(place) && isAllowedFile(place, ["*"]);
   if (isFile || (!place.startsWith("/") && isBeginning(place))) return;
   throw new KilnError("usage", `${place} is not a place that requests can be allowed to name.`, {
-    hint: "Expected a path below a folder, such as /etc/kiln/tls/*, or the beginning of a URL, such as https://prometheus.example.com/api.",
+    hint: "Expected a path below a folder, such as /etc/kiln/tls/*, or the beginning of a URL in its usual form, such as https://prometheus.example.com/api.",
   });
 }
 
 function isBeginning(text: string): boolean {
   if (!URL.canParse(text) || text.includes("*")) return false;
-  const { protocol, search, hash } = new URL(text);
+  const { protocol, search, hash, href } = new URL(text);
   const isWeb = protocol === "https:" || protocol === "http:";
-  return isWeb && search === "" && hash === "" && isAllowedUrl(text, [text]);
+  const isAsRead = href === text || href === `${text}/`; // nothing that is read as something else
+  return isWeb && isAsRead && search === "" && hash === "" && isAllowedUrl(text, [text]);
 }
 
 function forbiddenUrl(url: string): KilnError {
