@@ -27,9 +27,9 @@ export function completion(program: Command) {
       return 0;
     }
     const next = expected(program, words);
-    if (isFile(next)) context.output.raw(":files\n");
-    else
-      for (const word of await fitting(context, next, words)) context.output.raw(`${format[shell](word)}\n`);
+    const found = await fitting(context, next, words);
+    if (found.length === 0 && isFile(next)) context.output.raw(":files\n"); // where both may come, names go first
+    for (const word of found) context.output.raw(`${format[shell](word)}\n`);
     return 0;
   };
 }
