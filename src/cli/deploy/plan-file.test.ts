@@ -47,6 +47,11 @@ test.each([
   ],
   ["an unknown key", (text: string) => text.replace('"target"', '"more": 1, "target"'), "is damaged"],
   ["an option for git", (text: string) => text.replace("ab".repeat(20), "--output=/x"), "is damaged"],
+  [
+    "a key that would write on the terminal",
+    (text: string) => text.replace('"target"', '"\\u001b[31m": 1, "target"'),
+    'is damaged: Unrecognized key: "',
+  ],
   ["half a file", (text: string) => text.slice(0, 100), "is not a plan"],
   ["another document", () => '{"name": "x"}', "is not a plan"],
   ["a list", () => "[]", "is not a plan"],
@@ -59,6 +64,11 @@ test.each([
   expect(() => readPlanFile(path)).toThrow(expect.objectContaining({ code: "plan_file_invalid" }));
 });
 
-test("a file that is not there", () => {
-  expect(() => readPlanFile(join(folder, "x.plan"))).toThrow("does not exist");
+test("a file that is not there, and may be meant as a service of an environment", () => {
+  expect(() => readPlanFile(join(folder, "shop.staging"))).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining("does not exist"),
+      hint: expect.stringContaining("kiln deploy SERVICE --env ENVIRONMENT"),
+    }),
+  );
 });

@@ -56,7 +56,7 @@ export function readPlanFile(path: string): PlanFile {
   }
   const { checksum, ...rest } = found;
   const plan = content.safeParse(rest);
-  if (!plan.success) throw invalid(path, `is damaged: ${z.prettifyError(plan.error).split("\n")[0]}`);
+  if (!plan.success) throw invalid(path, `is damaged: ${plan.error.issues[0]?.message ?? ""}`);
   if (checksum !== digestOf(canonicalJson(plan.data)))
     throw invalid(path, "was edited after `kiln plan` wrote it");
   return plan.data;
@@ -70,7 +70,7 @@ function parsed(path: string): Readonly<Record<string, unknown>> {
     if (typeof value === "object" && value !== null && !Array.isArray(value))
       return value as Readonly<Record<string, unknown>>;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) throw invalid(path, "does not exist");
+    if (isErrno(error, "ENOENT")) throw missing(path);
     if (!(error instanceof SyntaxError)) throw invalid(path, `cannot be read: ${String(error)}`, error);
   }
   throw invalid(path, "is not a plan");
@@ -78,6 +78,13 @@ function parsed(path: string): Readonly<Record<string, unknown>> {
 
 function shown(value: unknown): string {
   return JSON.stringify(value).slice(0, 40);
+}
+
+/** `shop.staging`, as other commands name a service of an environment, would be a file here. */
+function missing(path: string): KilnError {
+  return new KilnError("plan_file_invalid", `${path} does not exist.`, {
+    hint: "`kiln plan --out FILE` writes a plan for `kiln deploy FILE`; an environment of a service is deployed with `kiln deploy SERVICE --env ENVIRONMENT`.",
+  });
 }
 
 function invalid(path: string, what: string, cause?: unknown): KilnError {
