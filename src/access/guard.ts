@@ -29,7 +29,7 @@ import { forbidden, mayOverride, mayUse, type Owners } from "./rights.ts";
 const mostFailures = 10;
 const mostAttempts = 30;
 const mostRequests = 3_000;
-const mostStreams = 10;
+const mostStreams = 50;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 

@@ -124,3 +124,22 @@ test.each([
   expect(code).not.toBe(0);
   expect(stderr).toContain(words);
 });
+
+test("of many services only some are read at one time, and each is", async () => {
+  const many = Array.from({ length: 30 }, (_, i) => aStatus({ service: `s${i}` }));
+  let open = 0;
+  let most = 0;
+  const client: Partial<Client> = {
+    services: async () => many,
+    serviceLogs: async function* ({ service }) {
+      open += 1;
+      most = Math.max(most, open);
+      await new Promise(setImmediate);
+      yield { atMs: 1, server: service, text: "hello", stream: "stdout" };
+      open -= 1;
+    },
+  };
+  const { stdout } = await cli(["logs", "--all"], { client });
+  expect(stdout.trim().split("\n")).toHaveLength(30);
+  expect(most).toBe(8);
+});

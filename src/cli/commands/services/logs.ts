@@ -1,5 +1,6 @@
 import type { JobId, ServerId, ServiceKey } from "../../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import { inParallel } from "../../../lib/in-parallel.ts";
 import type { Client, LogLine } from "../../api.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { formatTime } from "../../output/units.ts";
@@ -26,6 +27,8 @@ type ServerLine = LogLine & { readonly server: string };
 
 /** With `--follow`, how often to look for new services. */
 const lookAgainMs = 2_000;
+/** Far fewer streams than a token may have open. */
+const atOneTime = 8;
 /** Of each server, unless a time or a text says which. */
 const usualTail = 100;
 
@@ -123,10 +126,13 @@ class LogsReader {
   async read(): Promise<ExitCode> {
     const sources = await this.#sources();
     const lines: ServerLine[] = [];
-    const read = sources.map(async (source) => {
+    const read = async (source: Source) => {
       for await (const line of this.#lines(source, this.#tail)) lines.push(line);
+    };
+    const results = await inParallel(sources, atOneTime, async (source) => {
+      const [result] = await Promise.allSettled([read(source)]);
+      return result;
     });
-    const results = await Promise.allSettled(read);
     for (const line of lines.sort((a, b) => a.atMs - b.atMs)) this.#print(line);
     return results.reduce<ExitCode>((code, result, i) => {
       const failed = result.status === "rejected" ? this.#failed(sources[i], result.reason) : 0;
