@@ -38,11 +38,11 @@ export class ScriptAccounts {
   }
 
   hasUser(name: string): boolean {
-    return this.#users.has(name) || /^\d+$/.test(name);
+    return this.#users.has(name) || isNumber(name);
   }
 
   hasGroup(name: string): boolean {
-    return this.#groups.has(name) || /^\d+$/.test(name);
+    return this.#groups.has(name) || isNumber(name);
   }
 
   homeOf(name: string): string {
@@ -56,6 +56,7 @@ export class ScriptAccounts {
   addGroup(name: string, gid = "-"): void {
     if (this.#groups.has(name)) return;
     checkName(name);
+    checkNumber(gid);
     this.#groups.set(name, gid === "-" ? `gid-of-${name}` : gid);
     this.lines.push(`g ${name} ${gid}`);
   }
@@ -73,7 +74,9 @@ export class ScriptAccounts {
     if (this.#users.has(name)) return;
     checkName(name);
     const { group, home, shell, gecos, uid } = given;
-    if (/["\n:]/.test(gecos + home + shell) || !this.hasGroup(group)) throw new NotUnderstood("");
+    checkNumber(uid);
+    if (/["\n:]/.test(gecos) || /["\s:]/.test(home + shell) || !this.hasGroup(group))
+      throw new NotUnderstood("");
     this.#users.set(name, { group, home, shell, uid: uid === "-" ? `uid-of-${name}` : uid });
     this.lines.push(`u ${name} ${uid}:${group} "${gecos || "-"}" ${home} ${shell}`);
   }
@@ -88,4 +91,13 @@ export class ScriptAccounts {
 /** What useradd(8) allows of a name. */
 function checkName(name: string): void {
   if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/.test(name)) throw new NotUnderstood("");
+}
+
+function checkNumber(id: string): void {
+  if (id !== "-" && !isNumber(id)) throw new NotUnderstood("");
+}
+
+/** The largest number means "none" to Linux (chown(2)). */
+function isNumber(id: string): boolean {
+  return /^\d{1,10}$/.test(id) && Number(id) < 2 ** 32 - 1;
 }

@@ -25,11 +25,12 @@ export function apachePrograms(files: ImageFiles): Readonly<Record<string, Shell
     const [, words = ""] = new RegExp(`^# ${field}:\\s+(.*?)\\s*$`, "m").exec(text) ?? [];
     return words.split(/\s+/).filter(Boolean);
   };
-  const enable = (kind: Kind, name: string): number => {
+  const enable = (kind: Kind, name: string, begun: readonly string[] = []): number => {
+    if (begun.includes(name)) return 0;
     if (!isAvailable(kind, name)) return 1;
     if (kind === "mod") {
       if (named(kind, name, "Conflicts").some((one) => isEnabled(kind, one))) return 1;
-      for (const one of named(kind, name, "Depends")) if (enable(kind, one) !== 0) return 1;
+      for (const one of named(kind, name, "Depends")) if (enable(kind, one, [...begun, name]) !== 0) return 1;
     }
     for (const end of kinds[kind].ends) {
       if (!files.at(place(kind, "available", name, end))) continue;
@@ -54,7 +55,9 @@ export function apachePrograms(files: ImageFiles): Readonly<Record<string, Shell
   /** Status 0: enabled; 32: not enabled; 1: not there. */
   const query: ShellProgram = (args, { out }: ShellStreams) => {
     const [option = "", name = ""] = args.filter((one) => one !== "-q");
-    const kind = { "-m": "mod", "-c": "conf", "-s": "site" }[option] as Kind | undefined;
+    const kind = { "-m": "mod", "-c": "conf", "-s": "site" }[/^-[mcs]$/.exec(option)?.[0] ?? ""] as
+      | Kind
+      | undefined;
     if (option === "-M") return mpm(out);
     if (kind === undefined || name === "") throw new NotUnderstood("");
     if (isEnabled(kind, name)) return 0;

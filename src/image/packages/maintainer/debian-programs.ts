@@ -38,16 +38,16 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
     if (rest.length !== 1 || flags.size !== 1) throw new NotUnderstood("");
     if (version === undefined) return 1;
     const format = values.get("f") ?? values.get("showformat") ?? fail();
-    const known: Record<string, string> = {
-      Package: rest[0] ?? "",
-      Version: version,
-      Status: "install ok installed",
-      "db:Status-Status": "installed",
-      "db:Status-Abbrev": "ii ",
-    };
+    const known = new Map([
+      ["Package", rest[0] ?? ""],
+      ["Version", version],
+      ["Status", "install ok installed"],
+      ["db:Status-Status", "installed"],
+      ["db:Status-Abbrev", "ii "],
+    ]);
     out(
       format
-        .replace(/\$\{([\w:-]+)\}/g, (_, name: string) => known[name] ?? fail())
+        .replace(/\$\{([\w:-]+)\}/g, (_, name: string) => known.get(name) ?? fail())
         .replace(/\\n/g, "\n")
         .replace(/\\t/g, "\t"),
     );

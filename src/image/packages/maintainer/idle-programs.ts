@@ -10,6 +10,8 @@ export const idlePrograms: ReadonlySet<string> = new Set([
     "update-rc.d",
     "kill",
     "killall",
+    "pgrep",
+    "pidof",
     "pkill",
     "telinit",
     "service-restart",
@@ -47,7 +49,7 @@ export const idlePrograms: ReadonlySet<string> = new Set([
   // documentation, which a slim image does not have
   ...["install-info", "install-docs", "update-info-dir", "doc-base"],
   // the terminal and the log of the person who installs
-  ...["clear", "logger", "trap", "umask", "stty"],
+  ...["clear", "logger", "trap", "stty"],
   // accounts have shadow passwords from the beginning
   ...["shadowconfig", "pwconv", "grpconv"],
   // keys and identities: an image has none, since all of its servers would share them
@@ -61,3 +63,15 @@ export const idlePrograms: ReadonlySet<string> = new Set([
     "journalctl",
   ],
 ]);
+
+/** Programs that act on a process, or ask for one: nothing runs while an image is made. */
+const findsNothing = /^(kill|killall|pgrep|pidof|pkill|mountpoint)$/;
+/** Questions to an init system about a service: it does not run and is not enabled. systemctl(1) answers them with 3. */
+const asks = /^(is-(active|enabled|failed|system-running)|status|show|debian-installed|--(status|test))$/;
+
+/** What a program that does nothing tells the script that asks. */
+export function idleStatus(name: string, args: readonly string[]): number {
+  if (findsNothing.test(name)) return 1;
+  const isService = /^(deb-systemd-|invoke-rc|service|start-stop-daemon|systemctl)/.test(name);
+  return isService && args.some((one) => asks.test(one)) ? 3 : 0;
+}

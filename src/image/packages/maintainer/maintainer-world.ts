@@ -1,3 +1,4 @@
+import { ShellExit } from "../shell/flow.ts";
 import { NotUnderstood } from "../shell/syntax.ts";
 import { type ShellProgram, type ShellWorld, say } from "../shell/world.ts";
 import { accountPrograms } from "./account-programs.ts";
@@ -7,7 +8,7 @@ import { testProgram } from "./conditions.ts";
 import { type Answers, debconfPrograms } from "./debconf.ts";
 import { type DebianContext, debianPrograms } from "./debian-programs.ts";
 import { filePrograms, plainPath } from "./file-programs.ts";
-import { idlePrograms } from "./idle-programs.ts";
+import { idlePrograms, idleStatus } from "./idle-programs.ts";
 import { getopts } from "./options.ts";
 import { pamAuthUpdate } from "./pam.ts";
 import { textPrograms } from "./text-programs.ts";
@@ -50,12 +51,13 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     true: () => 0,
     ":": () => 0,
     false: () => 1,
-    pidof: () => 1, // nothing runs
-    pgrep: () => 1,
     which: look,
     type: look,
     command: run,
-    exec: (args, streams, shell) => (args.length > 0 ? shell.call(args, streams) : 0),
+    exec: (args, streams, shell) => {
+      if (args.length > 0) throw new ShellExit(shell.call(args, streams));
+      return 0;
+    },
     env: run,
     getopts,
     cd: ([path = ""]) => {
@@ -83,7 +85,7 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
   const script = (path: string): ShellProgram | undefined => {
     const text = files.read(path) ?? "";
     if (!/^#! ?\/(usr\/)?bin\/(sh|bash|dash)\b/.test(text)) return undefined;
-    return (args, streams, shell) => shell.runScript(text, args, streams);
+    return (args, streams, shell) => shell.runScript(path, text, args, streams);
   };
   return {
     get folder() {
@@ -95,11 +97,18 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     command(given) {
       const name = /^\/(usr\/)?s?bin\//.test(given) ? given.slice(given.lastIndexOf("/") + 1) : given;
       if (Object.hasOwn(programs, name)) return programs[name];
-      if (idlePrograms.has(name)) return () => 0;
+      if (idlePrograms.has(name)) return (args) => idleStatus(name, args);
       const path = given.startsWith("/") ? given : inPath(given);
       return (path === undefined ? undefined : script(path)) ?? fail();
     },
-    glob: (pattern) => files.matching(pattern),
+    get umask() {
+      return files.umask;
+    },
+    set umask(bits) {
+      files.umask = bits;
+    },
+    namesIn: (path) => files.namesIn(path),
+    exists: (path) => files.at(path, true) !== undefined,
     read: (path) => files.read(plainPath(path)),
     write: (path, text) => files.write(plainPath(path), text),
   };

@@ -2,7 +2,7 @@ import { NotUnderstood } from "../shell/syntax.ts";
 
 /** A mode as chmod(1) changes it: octal, or clauses such as `u+s,go-w`; the umask is 022. */
 export function changedMode(text: string, before: number, isFolder: boolean): number {
-  if (/^[0-7]{1,5}$/.test(text)) return Number.parseInt(text, 8);
+  if (/^0?[0-7]{1,4}$/.test(text)) return Number.parseInt(text, 8);
   return text.split(",").reduce((mode, clause) => changedBy(clause, mode, isFolder), before);
 }
 

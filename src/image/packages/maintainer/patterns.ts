@@ -41,7 +41,10 @@ function bracket(set: string): string {
   return set
     .replace(/\\/g, "\\\\")
     .replace(/^\]/, "\\]")
-    .replace(/\[:(\w+):\]/g, (_, name: string) => classes[name] ?? fail())
+    .replace(
+      /\[:(\w+):\]/g,
+      (_, name: string) => (Object.hasOwn(classes, name) ? classes[name] : undefined) ?? fail(),
+    )
     .replace(/\[/g, "\\[");
 }
 

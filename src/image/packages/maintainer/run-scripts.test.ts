@@ -87,10 +87,13 @@ test.each([
   ["if true; then echo a; mknod /dev/x c 1 2; fi", "mknod /dev/x c 1 2"],
   ["chown stranger /etc", "chown stranger /etc"],
   ["cp --sparse a b", "cp --sparse a b"],
-  ["false", "a postinst that ends with 1"],
+  ["false", "a postinst that ends with 1, after: false"],
   ["if true", "if true"],
-  ["while true; do :; done", "a script that does not end"],
-  ["x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; echo $x; done", "a script that writes without an end"],
+  ["while true; do :; done", "a script that does not end, at: :"],
+  [
+    "x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; echo $x; done",
+    "a script that makes text without an end, at: echo $x",
+  ],
 ])("%s is not understood", (script, expected) => {
   expect(run({ one: { scripts: { postinst: script } } }).unclear.get("one")).toBe(expected);
 });
@@ -160,6 +163,18 @@ test("a program of the image that is a shell script is interpreted, another one 
   });
   expect(tree.has("etc/enabled-x")).toBe(true);
   expect([...unclear]).toEqual([["two", "binary"]]);
+});
+
+test("a script of the image has its own name, options and functions", () => {
+  const script = `#!/bin/sh\nwhile getopts m: o; do echo \${0##*/} $o $OPTARG >> /log; done\n`;
+  const { text, unclear } = run({
+    one: {
+      files: { "usr/sbin/phpenmod": script },
+      scripts: { postinst: "f() { phpenmod -m $1; }; f a; f b; while getopts x o; do :; done" },
+    },
+  });
+  expect([...unclear]).toEqual([]);
+  expect(text("log")).toBe("phpenmod m a\nphpenmod m b\n");
 });
 
 test("alternatives are found, also in a loop", () => {

@@ -7,6 +7,7 @@ import { NotUnderstood } from "../shell/syntax.ts";
 import { ScriptAccounts } from "./accounts.ts";
 import { type Answers, registerTemplates } from "./debconf.ts";
 import { ContentUnknown, ImageFiles, type OwnerNames } from "./image-files.ts";
+import { inTime, UsedUp } from "./in-time.ts";
 import { maintainerWorld } from "./maintainer-world.ts";
 
 /** A package of the image. */
@@ -60,6 +61,7 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
     const shared = { architecture, versions, accounts, answers, alternatives };
     try {
       files.folder = "/";
+      files.umask = 0o022;
       const before = withoutOwn(files, one, start.mtime);
       runScript(one, "preinst", ["install"], { ...shared, files: before });
       adopt(files, before);
@@ -68,10 +70,11 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
     } catch (thrown) {
       if (!(thrown instanceof NotUnderstood) && !(thrown instanceof ContentUnknown)) throw thrown;
       unclear.set(one.name, thrown.message || "a script");
+      if (thrown instanceof UsedUp) break;
       if (thrown instanceof ContentUnknown) unread.add(thrown.path);
     }
   }
-  for (const path of start.tree.keys()) if (/^tmp\/./.test(path)) start.tree.delete(path);
+  if (unclear.size === 0) for (const path of files.namesIn("/tmp")) files.remove(`/tmp/${path}`);
   return { alternatives, sysusers: accounts.lines, owners: files.owners, unclear, unread };
 }
 
@@ -103,8 +106,12 @@ function runScript(
       ...{ DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT: "1" },
     }),
   );
-  const status = new ShellInterpreter(maintainerWorld(context), variables, args).run(ownText(text));
-  if (status !== 0) throw new NotUnderstood(`a ${kind} that ends with ${status}`);
+  const shell = new ShellInterpreter(maintainerWorld(context), variables, args);
+  const status = inTime(
+    () => shell.run(ownText(text)),
+    () => shell.place,
+  );
+  if (status !== 0) throw new NotUnderstood(`a ${kind} that ends with ${status}, after: ${shell.place}`);
 }
 
 /** `preinst` runs before the package's files are there. */
@@ -121,7 +128,7 @@ function adopt(files: ImageFiles, before: ImageFiles): void {
   for (const [path, entry] of before.tree) {
     const there = files.tree.get(path);
     if (there === entry || there?.type === "file" || there?.type === "symlink") continue;
-    files.tree.set(path, entry);
+    files.put(entry);
   }
   for (const [path, owner] of before.owners) files.owners.set(path, owner);
 }

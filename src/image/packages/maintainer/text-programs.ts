@@ -132,11 +132,14 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
     const digest = createHash("md5").update(Buffer.from(text, "latin1")).digest("hex");
     return say(streams.out, `${digest}  ${args[0] ?? "-"}\n`);
   };
-  const first = (text: string, count: number) => linesOf(text).slice(0, count);
-  const head = filter("", "n", (text, { values }) => joined(first(text, Number(values.get("n") ?? 10))));
-  const tail = filter("", "n", (text, { values }) =>
-    joined(linesOf(text).slice(-Number(values.get("n") ?? 10))),
+  const countOf = (given = "10") => (/^\d+$/.test(given) ? Number(given) : fail());
+  const head = filter("", "n", (text, { values }) =>
+    joined(linesOf(text).slice(0, countOf(values.get("n")))),
   );
+  const tail = filter("", "n", (text, { values }) => {
+    const lines = linesOf(text);
+    return joined(lines.slice(Math.max(0, lines.length - countOf(values.get("n")))));
+  });
   const sort = filter("u r V", "", (text, { flags }) => {
     if (flags.has("V")) throw new NotUnderstood("");
     const lines = flags.has("u") ? [...new Set(linesOf(text))].sort() : linesOf(text).toSorted();

@@ -1,3 +1,4 @@
+import { escapedPattern, matchesPattern, pathsOf } from "./glob.ts";
 import { NotUnderstood, type ShellWord, type WordPart } from "./syntax.ts";
 import type { Shell } from "./world.ts";
 
@@ -9,7 +10,9 @@ interface Piece {
 
 /** The fields that words become: parameters, commands, splitting, and names of files (POSIX.1-2017, XCU section 2.6). */
 export function expandWords(shell: Shell, words: readonly ShellWord[]): string[] {
-  return words.flatMap((word) => fieldsOf(shell, word).flatMap((field) => filesOf(shell, field)));
+  const fields = words.flatMap((word) => fieldsOf(shell, word).flatMap((field) => filesOf(shell, field)));
+  for (const field of fields) shell.limited(field);
+  return fields;
 }
 
 /** One value, without splitting, as in an assignment. */
@@ -46,7 +49,7 @@ function fieldsOf(shell: Shell, word: ShellWord): Piece[][] {
     if (part.kind === "parameter" && part.name === "@" && part.quoted && part.operator === "") {
       for (const [index, text] of shell.positional.entries()) {
         if (index > 0) end();
-        add({ text, quoted: true });
+        add({ text: shell.limited(text), quoted: true });
       }
       continue;
     }
@@ -63,7 +66,7 @@ function fieldsOf(shell: Shell, word: ShellWord): Piece[][] {
       const pieces = value.split(separators(shell));
       for (const [index, text] of pieces.entries()) {
         if (index > 0) end();
-        if (text !== "") add({ text, quoted: false });
+        if (text !== "") add({ text: shell.limited(text), quoted: false });
       }
     }
   }
@@ -89,7 +92,7 @@ function filesOf(shell: Shell, field: readonly Piece[]): readonly string[] {
   const pattern = field.map(({ text, quoted }) => (quoted ? escapedPattern(text) : text)).join("");
   const folder = shell.world.folder.replace(/\/*$/, "/");
   const whole = pattern.startsWith("/") ? pattern : `${escapedPattern(folder)}${pattern}`;
-  const found = shell.world.glob(patternExpression(whole, true));
+  const found = pathsOf(whole, shell.world, (path) => shell.limited(path));
   if (found.length === 0) return [plain];
   return pattern.startsWith("/") ? found : found.map((path) => path.slice(folder.length));
 }
@@ -151,29 +154,7 @@ function arithmetic(text: string, shell: Shell): number {
   if (!found) throw new NotUnderstood("");
   const number = (word = "0") => Number(/^\d+$/.test(word) ? word : shell.variable(word) || 0);
   const [left, right] = [number(found[1]), number(found[3])];
-  return found[2] === "*" ? left * right : found[2] === "-" ? left - right : left + right;
-}
-
-function escapedPattern(text: string): string {
-  return text.replace(/[*?[\]\\]/g, "\\$&");
-}
-
-export function matchesPattern(pattern: string, text: string): boolean {
-  return patternExpression(pattern, false).test(text);
-}
-
-/** A pattern of the shell (XCU section 2.13); for paths, `*` and `?` do not match a slash, nor a dot at the beginning of a name. */
-function patternExpression(pattern: string, isPath: boolean): RegExp {
-  const any = isPath ? "[^/]" : "[^]";
-  const source = pattern.replace(
-    /\\(.)|\[(!?)([^\]]+)\]|([*?])|([.+^${}()|[\]/])/gs,
-    (_, plain, not, set, wild, sign) => {
-      if (plain !== undefined) return plain.replace(/[^\w]/g, "\\$&");
-      if (set !== undefined)
-        return `[${not ? "^" : ""}${set.replace(/\\/g, "\\\\").replace(/\[:(\w+):\]?/g, "a-zA-Z0-9")}]`;
-      if (wild) return wild === "*" ? `${any}*` : any;
-      return `\\${sign}`;
-    },
-  );
-  return new RegExp(`^${isPath ? source.replace(/\\\/(\[\^\/\])/g, "\\/(?!\\.)$1") : source}$`);
+  const value = found[2] === "*" ? left * right : found[2] === "-" ? left - right : left + right;
+  if (!Number.isSafeInteger(value)) throw new NotUnderstood("");
+  return value;
 }

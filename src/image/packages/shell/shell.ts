@@ -1,7 +1,9 @@
-import { expandAssignment, expandWords, matchesPattern, patternOf } from "./expand.ts";
+import { expandAssignment, expandWords, patternOf } from "./expand.ts";
 import { Break, Return, ShellExit } from "./flow.ts";
+import { matchesPattern } from "./glob.ts";
 import { parseShell } from "./parse.ts";
 import { redirected } from "./redirections.ts";
+import { ScriptBounds } from "./script-bounds.ts";
 import { special } from "./special-commands.ts";
 import { NotUnderstood, type ShellCommand } from "./syntax.ts";
 import type { Shell, ShellStreams, ShellWorld } from "./world.ts";
@@ -9,36 +11,42 @@ import type { Shell, ShellStreams, ShellWorld } from "./world.ts";
 interface State {
   readonly variables: Map<string, string>;
   readonly positional: readonly string[];
+  /** `$0` */
+  readonly name: string;
 }
 
-/** Enough for every script of Debian by far. */
-const mostSteps = 200_000;
-const mostOutput = 4 << 20;
+/** Another script begins with options of its own. */
+const ofGetopts: ReadonlySet<string> = new Set(["OPTIND", "KILN_OPTION"]);
 
 /** An interpreter of the shell language (POSIX.1-2017, XCU chapter 2) that runs no program: commands are functions on a world. */
 export class ShellInterpreter implements Shell {
   readonly world: ShellWorld;
   #state: State;
-  readonly #functions = new Map<string, ShellCommand>();
+  #functions = new Map<string, ShellCommand>();
   #status = 0;
   #stopsAtFailure = false;
-  #steps = 0;
-  #written = 0;
+  readonly #bounds = new ScriptBounds();
+  #locals: Map<string, string | undefined> | undefined;
 
   constructor(world: ShellWorld, variables: ReadonlyMap<string, string>, positional: readonly string[]) {
     this.world = world;
-    this.#state = { variables: new Map(variables), positional };
+    this.#state = { variables: new Map(variables), positional, name: "postinst" };
   }
 
   /** The exit status of a script. Throws `NotUnderstood`, with the command that is not understood. */
   run(text: string): number {
-    const streams = { input: { left: "" }, out: () => {}, error: () => {} };
+    const put = (more: string) => void this.limited(more);
     try {
-      return this.#execute(parseShell(text), streams, false);
+      return this.source(text, { input: { left: "" }, out: put, error: put });
     } catch (thrown) {
       if (thrown instanceof ShellExit) return thrown.status;
       throw thrown;
     }
+  }
+
+  /** The command that was begun last, as it is written. */
+  get place(): string {
+    return this.#bounds.place;
   }
 
   variable(name: string): string | undefined {
@@ -46,7 +54,7 @@ export class ShellInterpreter implements Shell {
     if (name === "?") return String(this.#status);
     if (name === "#") return String(positional.length);
     if (name === "@" || name === "*") return positional.join(" ");
-    if (name === "0") return "postinst";
+    if (name === "0") return this.#state.name;
     if (name === "$") return "1";
     if (/^[0-9]+$/.test(name)) return positional[Number(name) - 1];
     return variables.get(name);
@@ -70,8 +78,7 @@ export class ShellInterpreter implements Shell {
   }
 
   assign(name: string, value: string): void {
-    if (value.length > mostOutput) throw new NotUnderstood("a script that writes without an end");
-    this.#state.variables.set(name, value);
+    this.#state.variables.set(name, this.limited(value));
   }
 
   /** What a command writes, in a shell of its own. */
@@ -80,7 +87,11 @@ export class ShellInterpreter implements Shell {
     this.#status = this.#apart(() =>
       this.#execute(
         command,
-        { input: { left: "" }, out: (more) => text.push(this.limited(more)), error: () => {} },
+        {
+          input: { left: "" },
+          out: (more) => text.push(this.limited(more)),
+          error: (more) => void this.limited(more),
+        },
         false,
       ),
     );
@@ -89,32 +100,33 @@ export class ShellInterpreter implements Shell {
 
   /** Reads commands of another file, or `eval`'s. */
   source(text: string, streams: ShellStreams): number {
-    return this.#execute(parseShell(text), streams, false);
+    return this.#execute(parseShell(this.limited(text)), streams, false);
   }
 
   /** Another script, with arguments and variables of its own. */
-  runScript(text: string, args: readonly string[], streams: ShellStreams): number {
-    return this.#apart(() => {
-      this.#state = { ...this.#state, positional: args };
-      this.#stopsAtFailure = false;
-      return this.#execute(parseShell(text), streams, false);
-    });
+  runScript(path: string, text: string, args: readonly string[], streams: ShellStreams): number {
+    const functions = this.#functions;
+    this.#functions = new Map();
+    try {
+      return this.#apart(() => {
+        const variables = new Map([...this.#state.variables].filter(([name]) => !ofGetopts.has(name)));
+        this.#state = { variables, positional: args, name: path };
+        this.#stopsAtFailure = false;
+        return this.source(text, streams);
+      });
+    } finally {
+      this.#functions = functions;
+    }
   }
 
   limited(text: string): string {
-    this.#written += text.length;
-    if (this.#written > mostOutput) throw new NotUnderstood("a script that writes without an end");
-    return text;
-  }
-
-  #step(): void {
-    if (++this.#steps > mostSteps) throw new NotUnderstood("a script that does not end");
+    return this.#bounds.text(text);
   }
 
   /** A failure of a condition does not end the script (`set -e`, XCU section 2.14). */
   #execute(command: ShellCommand, streams: ShellStreams, isCondition: boolean): number {
-    this.#step();
-    this.#status = this.#dispatch(command, streams, isCondition);
+    this.#bounds.step();
+    this.#status = this.#bounds.deeper(() => this.#dispatch(command, streams, isCondition));
     const counts = command.kind === "simple" || command.kind === "pipeline" || command.kind === "subshell";
     const spared = isCondition || (command.kind === "pipeline" && command.negated);
     if (counts && this.#status !== 0 && this.#stopsAtFailure && !spared) throw new ShellExit(this.#status);
@@ -217,7 +229,7 @@ export class ShellInterpreter implements Shell {
   #apart(work: () => number): number {
     const before = this.#state;
     const stops = this.#stopsAtFailure;
-    const { folder } = this.world;
+    const { folder, umask } = this.world;
     this.#state = { ...before, variables: new Map(before.variables) };
     try {
       return work();
@@ -228,6 +240,7 @@ export class ShellInterpreter implements Shell {
       this.#state = before;
       this.#stopsAtFailure = stops;
       this.world.folder = folder;
+      this.world.umask = umask;
     }
   }
 
@@ -236,6 +249,7 @@ export class ShellInterpreter implements Shell {
     streams: ShellStreams,
     isCondition: boolean,
   ): number {
+    this.#bounds.place = command.source;
     try {
       const words = expandWords(this, command.words);
       const [name, ...args] = words;
@@ -264,10 +278,7 @@ export class ShellInterpreter implements Shell {
     const before = given.map(([name]) => [name, this.#state.variables.get(name)] as const);
     for (const [name, value] of given) this.assign(name, value);
     const status = work();
-    for (const [name, value] of before) {
-      if (value === undefined) this.#state.variables.delete(name);
-      else this.assign(name, value);
-    }
+    this.#restore(before);
     return status;
   }
 
@@ -278,7 +289,7 @@ export class ShellInterpreter implements Shell {
   }
 
   #call(name: string, args: readonly string[], streams: ShellStreams, isCondition: boolean): number {
-    this.#step();
+    this.#bounds.step();
     const body = this.#functions.get(name);
     if (body) return this.#callFunction(body, args, streams, isCondition);
     const changed = special(this, name, args, streams);
@@ -293,16 +304,33 @@ export class ShellInterpreter implements Shell {
     streams: ShellStreams,
     isCondition: boolean,
   ): number {
-    const before = this.#state;
-    this.#state = { variables: before.variables, positional: args };
+    const { positional } = this.#state;
+    const outer = this.#locals;
+    const locals = new Map<string, string | undefined>();
+    this.#locals = locals;
+    this.#state = { ...this.#state, positional: args };
     try {
       return this.#execute(body, streams, isCondition);
     } catch (thrown) {
       if (thrown instanceof Return) return thrown.status;
       throw thrown;
     } finally {
-      this.#state = { ...before, variables: this.#state.variables };
+      this.#locals = outer;
+      this.#restore(locals);
+      this.#state = { ...this.#state, positional };
     }
+  }
+
+  #restore(values: Iterable<readonly [string, string | undefined]>): void {
+    for (const [name, value] of values) {
+      if (value === undefined) this.#state.variables.delete(name);
+      else this.#state.variables.set(name, value);
+    }
+  }
+
+  /** `local`: has its old value again when the function ends. */
+  keepLocal(name: string): void {
+    if (this.#locals && !this.#locals.has(name)) this.#locals.set(name, this.#state.variables.get(name));
   }
 
   isFunction(name: string): boolean {

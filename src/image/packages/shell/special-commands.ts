@@ -27,6 +27,12 @@ export function special(
       for (const one of args) shell.unset(one);
       return 0;
     case "local":
+      for (const one of args) shell.keepLocal(one.split("=", 1)[0] ?? "");
+      return special(shell, "export", args, streams);
+    case "umask":
+      if (!/^[0-7]{1,4}$/.test(args[0] ?? "")) throw new NotUnderstood("");
+      shell.world.umask = Number.parseInt(args[0] ?? "", 8) & 0o777;
+      return 0;
     case "export":
     case "readonly":
       for (const one of args) {

@@ -21,6 +21,8 @@ export interface Shell {
   variable(name: string): string | undefined;
   assign(name: string, value: string): void;
   unset(name: string): void;
+  /** The variable has its present value again when the function that runs ends. */
+  keepLocal(name: string): void;
   /** `set -e` and `set +e`. */
   stopAtFailure(stops: boolean): void;
   isFunction(name: string): boolean;
@@ -28,11 +30,11 @@ export interface Shell {
   call(argv: readonly string[], streams: ShellStreams): number;
   /** Reads commands of another file, or `eval`'s. */
   source(text: string, streams: ShellStreams): number;
-  /** Another script, with arguments and variables of its own. */
-  runScript(text: string, args: readonly string[], streams: ShellStreams): number;
+  /** Another script, with a name, arguments, functions and variables of its own. */
+  runScript(path: string, text: string, args: readonly string[], streams: ShellStreams): number;
   /** What a command writes, in a shell of its own. */
   outputOf(command: ShellCommand): string;
-  /** The text, as long as all that was written is not too long. */
+  /** The text, as long as all that was made so far is not too long. */
   limited(text: string): string;
 }
 
@@ -49,10 +51,13 @@ export function say(out: ShellStreams["out"], text: string): 0 {
 export interface ShellWorld {
   /** The working directory, absolute. */
   folder: string;
+  /** Mode bits that new files do not get (umask(1)). */
+  umask: number;
   /** Undefined: there is no such command. Throws `NotUnderstood` for one whose effect is unknown. */
   command(name: string): ShellProgram | undefined;
-  /** Absolute paths that a pattern with `*`, `?` and `[` names. */
-  glob(pattern: RegExp): readonly string[];
+  /** Names in a folder of an absolute path, sorted; empty when it is none. */
+  namesIn(path: string): readonly string[];
+  exists(path: string): boolean;
   read(path: string): string | undefined;
   write(path: string, text: string): void;
 }
