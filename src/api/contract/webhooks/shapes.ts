@@ -22,6 +22,10 @@ const headers = z
     "names of headers, without those that Kiln sets itself: what a request holds, who sends it and where to",
   )
   .refine((all) => Object.keys(all).length <= 20, "at most 20 headers")
+  .refine(
+    (all) => new Set(Object.keys(all).map((one) => one.toLowerCase())).size === Object.keys(all).length,
+    "each header once, in whatever case",
+  )
   .describe("Of each request, such as a key of the receiver. They are kept like the URL.");
 
 const NamedWebhook = z.strictObject({ name, reason });

@@ -82,7 +82,12 @@ function headersIn(lines: readonly string[]): Record<string, string> {
       hint: "Expected the URL on the first line, and on each further one a header, such as `authorization: Bearer TOKEN`.",
     });
   });
-  return Object.fromEntries(pairs);
+  const names = pairs.map(([name]) => name.toLowerCase());
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return Object.fromEntries(pairs);
+  throw new KilnError("usage", `The header ${twice} is given twice.`, {
+    hint: "Expected each header once, on a line of its own after the URL.",
+  });
 }
 
 export async function test(context: Context, _options: object, name: string): Outcome {
