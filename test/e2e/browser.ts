@@ -16,7 +16,9 @@ export function whyNoBrowser(): string | undefined {
 }
 
 export async function openBrowser(): Promise<Browser> {
-  return await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout });
+  // Who is stopped by a signal closes it, and what else is open.
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+  return await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout, ...signals });
 }
 
 /** `kiln ui` with a page of its own in the browser. */
@@ -41,29 +43,30 @@ export async function openDashboard(
   kiln: Pick<Installation, "home">,
   { env = {}, view = { width: 1280, height: 900 } }: DashboardOptions = {},
 ): Promise<Dashboard> {
+  await using stack = new AsyncDisposableStack();
   const ui = spawn(kilnPath, ["ui"], {
     env: { ...process.env, KILN_HOME: kiln.home, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const endUi = async () => {
+    if (ui.exitCode === null && ui.kill("SIGINT")) await once(ui, "exit");
+  };
+  stack.defer(endUi);
   const page = await browser.newPage({ viewport: view });
+  stack.defer(() => page.close());
   const wrong: string[] = [];
   page.setDefaultTimeout(timeout);
   page.on("pageerror", ({ message }) => wrong.push(message));
   page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
   await page.goto(await firstLine(ui));
-  const endUi = async () => {
-    if (ui.exitCode === null && ui.kill("SIGINT")) await once(ui, "exit");
-  };
+  const whole = stack.move();
   return {
     ...{ page, wrong, endUi },
     show: async (path) => {
       await page.goto(new URL(path, page.url()).href);
       await settled(page);
     },
-    [Symbol.asyncDispose]: async () => {
-      await page.close();
-      await endUi();
-    },
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
   };
 }
 

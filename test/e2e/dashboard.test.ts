@@ -1,30 +1,24 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
-import { type Installation, install, kilnPath, whyNoServers } from "./harness.ts";
+import { type Dashboard, openBrowser, openDashboard, whyNoBrowser } from "./browser.ts";
+import { type Installation, install, whyNoServers } from "./harness.ts";
 import { behaviours, type LittleService, littleService } from "./little-service.ts";
 
-const executablePath = "/usr/bin/chromium";
-const why = whyNoServers() ?? (existsSync(executablePath) ? undefined : `there is no ${executablePath}`);
+const why = whyNoServers() ?? whyNoBrowser();
 if (why !== undefined) console.log(`Skipped: the dashboard in a browser, because ${why}.`);
 
-/** For whatever the page has to show: a busy machine takes its time. */
-const timeout = 120_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   let kiln: Installation;
   let shop: LittleService;
-  let ui: ChildProcess;
   let browser: Browser;
+  let dashboard: Dashboard;
   let page: Page;
-  /** What the page did that its policy forbids, and what it failed at. */
-  const wrong: string[] = [];
 
   beforeAll(async () => {
     kiln = await install("/tmp", { drifts: true });
@@ -34,18 +28,13 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await kiln.ok(["deploy"], { cwd: shop.folder });
     await shop.setPage("two");
     await kiln.ok(["deploy"], { cwd: shop.folder });
-    const env = { ...process.env, KILN_HOME: kiln.home };
-    ui = spawn(kilnPath, ["ui"], { env, stdio: ["ignore", "pipe", "inherit"] });
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout });
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.setDefaultTimeout(timeout);
-    page.on("pageerror", ({ message }) => wrong.push(message));
-    page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
-    await page.goto(await firstLine(ui));
+    browser = await openBrowser();
+    dashboard = await openDashboard(browser, kiln);
+    page = dashboard.page;
   });
   afterAll(async () => {
+    await dashboard?.[Symbol.asyncDispose]();
     await browser?.close();
-    if (ui?.exitCode === null && ui.kill("SIGINT")) await once(ui, "exit");
     await kiln?.[Symbol.asyncDispose]();
   });
 
@@ -75,7 +64,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   });
 
   test("refuses a plan that has become another one, and shows the new one", async () => {
-    await page.goto(new URL("/s/shop", page.url()).href);
+    await dashboard.show("/s/shop");
     await heading("Release 1 serves");
     await page.getByLabel("Servers", { exact: true }).fill("3");
     await press("Scale");
@@ -89,7 +78,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   });
 
   test("follows what servers write, as text; a pause holds it, and a search finds it", async () => {
-    await page.goto(new URL("/logs/shop", page.url()).href);
+    await dashboard.show("/logs/shop");
     await page.getByRole("log").getByText("<b>begun</b>").first().waitFor();
     await press("Pause");
     await see(/ · paused/);
@@ -127,9 +116,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
       "/promotion",
       "/logs/shop",
     ]) {
-      await page.goto(new URL(path, page.url()).href);
-      await heading(/./);
-      await page.getByText("Asking…").first().waitFor({ state: "hidden" });
+      await dashboard.show(path);
       for (const theme of ["light", "dark"]) {
         await page.getByLabel("Colours").selectOption(theme);
         found.push(...(await violations(page)).map((text) => `${path} ${theme}: ${text}`));
@@ -144,7 +131,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   test("keeps to its policy, and fails at nothing", () => {
     // The refused plan is an answer with status 409, which browsers note as an error.
-    expect(wrong.filter((text) => !/status of (409|412)/.test(text)).join("\n")).toBe("");
+    expect(dashboard.wrong.filter((text) => !/status of (409|412)/.test(text)).join("\n")).toBe("");
   });
 });
 
@@ -160,10 +147,4 @@ async function violations(page: Page): Promise<readonly string[]> {
   return result.violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`),
   );
-}
-
-async function firstLine({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error("kiln ui has no output.");
-  for await (const line of createInterface({ input: stdout })) return line;
-  throw new Error("kiln ui ended without a link.");
 }

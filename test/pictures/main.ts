@@ -4,7 +4,8 @@
  *   npm run pictures              those that the docs show
  *   npm run pictures -- FOLDER    every view, light, dark and narrow, to look at
  *
- * Needs root, Chromium, and pngquant (Debian's packages of these names).
+ * Needs root, Chromium, and pngquant (Debian's packages of these names). Whether it succeeds, fails, is stopped or
+ * takes too long: nothing of it is left on the machine.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,23 +33,27 @@ const looks = {
 /** Taller pages are cut there: what matters is at the top. */
 const mostHeight = { docs: 1100, every: 4000 };
 
+/** For all of it; a quiet machine needs a quarter. */
+const limitMs = 480_000;
+
 const docs = new URL("../../docs/pictures", import.meta.url).pathname;
 
 function scenesOf({ rollouts, touched }: Stage): readonly Scene[] {
   return [
     { name: "now", path: "/", look: "light" },
-    { name: "service", path: "/s/shop.production" },
+    { name: "service", path: "/s/shop.production", look: "light" },
     { name: "plan", path: "/s/shop.production", act: openPlan, look: "light" },
     { name: "rollout", path: `/s/search/rollouts/${rollouts.search}`, look: "dark" },
-    { name: "rollout-turned-back", path: `/s/billing/rollouts/${rollouts.billing}` },
-    { name: "drift", path: "/drift", look: "dark" },
+    { name: "rollout-failed", path: `/s/billing/rollouts/${rollouts.billing}`, look: "light" },
+    { name: "drift", path: "/drift", look: "light" },
     { name: "server", path: `/s/mail/servers/${touched}` },
     { name: "source", path: "/s/docs", look: "light" },
     { name: "promotion", path: "/promotion", look: "light" },
-    { name: "timeline", path: "/timeline" },
-    { name: "logs", path: "/logs/search" },
-    { name: "figures", path: "/figures" },
-    { name: "access", path: "/access" },
+    { name: "timeline", path: "/timeline", look: "light" },
+    { name: "logs", path: "/logs/search", look: "light" },
+    { name: "figures", path: "/figures", look: "light" },
+    { name: "access", path: "/access", look: "light" },
+    { name: "narrow", path: "/", look: "narrow" },
   ];
 }
 
@@ -81,11 +86,10 @@ async function picture(
   await exec(["pngquant", "--force", "--strip", "--speed=1", "--output", file, "128", file]);
 }
 
-async function main(folder: string | undefined): Promise<void> {
-  const why = whyNoServers() ?? whyNoBrowser();
-  if (why !== undefined) throw new Error(`No pictures can be made: ${why}.`);
-  await using stage = await makeStage();
+async function takeAll(stage: Stage, folder: string | undefined, signal: AbortSignal): Promise<void> {
   await using browser = await openBrowser();
+  // What waits for a page ends with its browser.
+  signal.addEventListener("abort", () => void browser.close());
   await using dashboard = await openDashboard(browser, stage.kiln);
   if (folder !== undefined) await mkdir(folder, { recursive: true });
   for (const scene of scenesOf(stage)) {
@@ -94,6 +98,27 @@ async function main(folder: string | undefined): Promise<void> {
         await picture(dashboard, { ...scene, name: `${scene.name}-${look}` }, look, folder, mostHeight.every);
     else if (scene.look !== undefined) await picture(dashboard, scene, scene.look, docs, mostHeight.docs);
   }
+}
+
+/** Aborted by Ctrl-C, by `kill`, and when all takes too long: what is open is closed then as after a success. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(name, () => stop.abort(new Error(`${name}: no more pictures are made.`)));
+  const late = setTimeout(
+    () => stop.abort(new Error(`The pictures were not made within ${limitMs / 60_000} minutes.`)),
+    limitMs,
+  );
+  late.unref();
+  return stop.signal;
+}
+
+async function main(folder: string | undefined): Promise<void> {
+  const why = whyNoServers() ?? whyNoBrowser();
+  if (why !== undefined) throw new Error(`No pictures can be made: ${why}.`);
+  const signal = stopSignal();
+  await using stage = await makeStage(signal);
+  await takeAll(stage, folder, signal);
 }
 
 await main(process.argv[2]);

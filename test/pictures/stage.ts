@@ -6,16 +6,18 @@ import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
 import { gitServer } from "../e2e/git-server.ts";
-import { type Installation, install, waitUntil, writeFiles } from "../e2e/harness.ts";
+import { type Installation, install, type RunOptions, waitUntil, writeFiles } from "../e2e/harness.ts";
 import { answerPath, type LittleService, littleService, setAnswer } from "../e2e/little-service.ts";
 
-/** How long a state may take to come up. */
-const limitMs = 1_200_000;
-const lookMs = 2_000;
+/** How long a state may take to come up, and how long one command may. */
+const limitMs = 240_000;
+const commandMs = 120_000;
+const lookMs = 1_000;
 const quick = ":";
 /** One of four requests fails. */
 const failing = "[ $((RANDOM % 4)) -ne 0 ] || echo 'Status: 500 Internal Server Error'";
-const analysis = "analysis: { requests: 12, interval: 4s, latency: 100 }";
+/** A busy machine may be slow and lose some, and few requests are enough there. */
+const analysis = "analysis: { requests: 6, interval: 2s, errorRate: 10%, latency: 1000 }";
 
 /** An installation with a service in each state that the dashboard has to show. */
 export interface Stage extends AsyncDisposable {
@@ -26,23 +28,35 @@ export interface Stage extends AsyncDisposable {
   readonly touched: string;
 }
 
-export async function makeStage(): Promise<Stage> {
+/** Fails once the signal is aborted, with nothing left of it. */
+export async function makeStage(signal: AbortSignal): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
-  const kiln = stack.use(await install("/tmp", { drifts: true }));
-  const people = await invitePeople(kiln);
+  const kiln = guarded(stack.use(await install("/tmp", { drifts: true })), signal);
   const own = (work: Disposable | AsyncDisposable) => void stack.use(work);
+  const people = await invitePeople(kiln);
   const searchHolds = await holdAtStep(kiln, people, own);
-  const touched = await touch(kiln, people, own);
-  await climb(kiln, people);
-  await followBranch(kiln, own);
+  const billingFails = await fail(kiln, people, own);
   await serve(kiln, "customer-notifications-archive", people, own);
-  const billing = await turnBack(kiln, people, own);
-  const search = await searchHolds();
+  const touched = await touch(kiln, people, own);
+  await climb(kiln, people, own);
+  await followBranch(kiln, own);
+  const rollouts = { search: await searchHolds(), billing: await billingFails() };
   await setPolicies(kiln);
   const whole = stack.move();
+  return { kiln, rollouts, touched, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+/** Its commands fail once the signal is aborted, and none runs for ever. Its disposal always runs. */
+function guarded(kiln: Installation, signal: AbortSignal): Installation {
+  const limited = (options: RunOptions = {}): RunOptions => {
+    signal.throwIfAborted();
+    return { timeoutMs: commandMs, ...options };
+  };
   return {
-    ...{ kiln, rollouts: { search, billing }, touched },
-    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+    ...kiln,
+    run: async (args, options) => kiln.run(args, limited(options)),
+    ok: async (args, options) => kiln.ok(args, limited(options)),
+    json: async (args, options) => kiln.json(args, limited(options)),
   };
 }
 
@@ -95,7 +109,10 @@ async function edit(service: LittleService, version: string, script: string) {
 /** Asks evenly until it is disposed of. Each request is on its own connection, as of many clients. */
 function requests(port: number, perSecond: number): Disposable {
   const ask = () =>
-    fetch(`http://127.0.0.1:${port}${answerPath}`, { headers: { connection: "close" } })
+    fetch(`http://127.0.0.1:${port}${answerPath}`, {
+      headers: { connection: "close" },
+      signal: AbortSignal.timeout(10_000),
+    })
       .then((answer) => answer.text())
       .catch(() => undefined);
   const timer = setInterval(ask, 1_000 / perSecond);
@@ -108,44 +125,60 @@ async function statusOf(kiln: Installation, service: string): Promise<ServiceSta
   return (await kiln.json<readonly ServiceStatus[]>(["status", service]))[0];
 }
 
-/** The returned function waits until it holds, and returns its rollout. */
-async function holdAtStep(
-  kiln: Installation,
-  { ada, grace }: People,
-  own: Own,
-): Promise<() => Promise<number>> {
-  const steps = `steps: [{ share: 10%, hold: 40s, ${analysis} }, { share: 25%, hold: 30s, ${analysis} }, { share: 50%, hold: 2h, ${analysis} }]`;
-  const options = { rollout: `, strategy: canary, progressDeadline: 3h, ${steps}` };
-  const search = await projectOf(kiln, "search", options);
-  await edit(search, "7.2.0", quick);
-  await kiln.ok(["deploy"], { cwd: search.folder, env: grace });
-  own(requests(search.port, 8));
-  await edit(search, "7.3.0", quick);
-  await kiln.ok(["deploy", "--no-wait"], { cwd: search.folder, env: ada });
-  let rollout = 0;
+/** The rollout of the service that is under way. One that waits because requests are too few, as on a busy machine, goes on. */
+async function underWay(kiln: Installation, service: string): Promise<ServiceStatus["rollout"]> {
+  const now = (await statusOf(kiln, service))?.rollout;
+  if (now?.phase === "paused") await kiln.run(["rollout", "resume", service, "--no-wait"]);
+  return now;
+}
+
+/** The returned function waits until it holds at its last step, and returns its rollout. */
+async function holdAtStep(kiln: Installation, people: People, own: Own): Promise<() => Promise<number>> {
+  const shares = `{ share: 10%, hold: 20s, ${analysis} }, { share: 25%, hold: 15s, ${analysis} }, { share: 50%, hold: 2h, ${analysis} }`;
+  const versions = ["7.2.0", "7.3.0"] as const;
+  const id = await rollOut(kiln, "search", { ...people, shares, versions, script: quick }, own);
   const holds = async () => {
-    const now = (await statusOf(kiln, "search"))?.rollout;
-    rollout = now?.id ?? rollout;
-    // Requests were too few where the machine is busy.
-    if (now?.phase === "paused") await kiln.ok(["rollout", "resume", "search"]);
-    return now?.step === 2 && now.verdict !== undefined;
+    const now = await underWay(kiln, "search");
+    if (now === undefined) throw new Error(`Rollout ${id} of search ended before its last step.`);
+    return now.step === 2 && now.verdict !== undefined;
   };
   return async () => {
     await waitUntil(holds, limitMs, "search holds at its third step");
-    return rollout;
+    return id;
   };
 }
 
-async function turnBack(kiln: Installation, { ada, grace }: People, own: Own): Promise<number> {
-  const steps = `steps: [{ share: 25%, hold: 30s, ${analysis} }]`;
-  const billing = await projectOf(kiln, "billing", { rollout: `, strategy: canary, ${steps}` });
-  await edit(billing, "2.3.1", quick);
-  await kiln.ok(["deploy"], { cwd: billing.folder, env: grace });
-  own(requests(billing.port, 8));
-  await edit(billing, "2.4.0", failing);
-  await kiln.run(["deploy"], { cwd: billing.folder, env: ada });
+/** The returned function waits until the rollout has failed, and returns it. */
+async function fail(kiln: Installation, people: People, own: Own): Promise<() => Promise<number>> {
+  const shares = `{ share: 25%, hold: 2h, ${analysis} }`;
+  const versions = ["2.3.1", "2.4.0"] as const;
+  const id = await rollOut(kiln, "billing", { ...people, shares, versions, script: failing }, own);
+  const failed = async () => (await underWay(kiln, "billing")) === undefined;
+  return async () => {
+    await waitUntil(failed, limitMs, "the rollout of billing has failed");
+    return id;
+  };
+}
+
+interface Canary extends People {
+  readonly shares: string;
+  readonly versions: readonly [from: string, to: string];
+  /** What the new servers do for each request. */
+  readonly script: string;
+}
+
+/** Begins a canary between two versions, under requests; returns its id. */
+async function rollOut(kiln: Installation, name: string, canary: Canary, own: Own): Promise<number> {
+  const { ada, grace, shares, versions, script } = canary;
+  const rollout = `, strategy: canary, progressDeadline: 3h, steps: [${shares}]`;
+  const service = await projectOf(kiln, name, { rollout });
+  await edit(service, versions[0], quick);
+  await kiln.ok(["deploy"], { cwd: service.folder, env: grace });
+  own(requests(service.port, 8));
+  await edit(service, versions[1], script);
+  await kiln.ok(["deploy", "--no-wait"], { cwd: service.folder, env: ada });
   const { rollouts } = await kiln.json<{ readonly rollouts: readonly { readonly id: number }[] }>([
-    ...["history", "billing"],
+    ...["history", name],
   ]);
   return Math.max(...rollouts.map(({ id }) => id));
 }
@@ -172,13 +205,14 @@ async function touch(kiln: Installation, { ada }: People, own: Own): Promise<str
 }
 
 /** A ladder with a newer candidate at its foot. */
-async function climb(kiln: Installation, { ada, grace }: People): Promise<void> {
+async function climb(kiln: Installation, { ada, grace }: People, own: Own): Promise<void> {
   const production = await freePort();
   const more = `ladder: [staging, production]
 environments:
   staging: {}
   production: {servers: {count: 4}, traffic: {listen: ${production}}}`;
   const shop = await projectOf(kiln, "shop", { more });
+  own(requests(production, 3));
   for (const version of ["4.1.0", "4.2.0", "4.3.0"]) {
     await edit(shop, version, quick);
     await kiln.ok(["deploy", "--env", "staging"], { cwd: shop.folder, env: ada });
