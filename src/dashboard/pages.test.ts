@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Answer } from "../api/contract/types.ts";
+import { type Followed, sourceTrouble } from "../domain/source.ts";
 import { aRelease } from "../domain/testing.ts";
 import { livenessOf, staleMs } from "./live.ts";
 import { effectOf, titleOf } from "./plan/change.ts";
@@ -10,6 +11,7 @@ import { actorOf, filters, toneOf } from "./views/event-words.ts";
 import { figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
 import { append, matching, mostLines, newerThan, piecesOf } from "./views/logs/lines.ts";
+import { notesOf } from "./views/notes.ts";
 import { wayBack } from "./views/way-back.ts";
 
 describe("places", () => {
@@ -166,4 +168,15 @@ describe("lines of logs", () => {
         .join(""),
     ).toBe("abc\td");
   });
+});
+
+test("what the panel of a branch says is not said at the top of its service as well", () => {
+  const failing = { message: "kiln.yaml has 2 problems.", commit: "c".repeat(40) };
+  const warnings = [sourceTrouble({ service: "shop", failing })].flatMap((one) => one ?? []);
+  const other = { message: "A certificate ends in 3 d.", hint: undefined };
+  const status = { target: { name: "local", platform: "local" }, warnings: [...warnings, other] };
+  const messages = (source?: Followed) => notesOf(status, source).map(({ message }) => message);
+  const said = "kiln.yaml has 2 problems. Commit cccccccccc is not deployed.";
+  expect(messages()).toEqual([said, other.message]);
+  expect(messages({ service: "shop", failing })).toEqual([other.message]);
 });

@@ -100,3 +100,31 @@ export function pauseAfterFailures(attempts: number, intervalMs: number): number
 export function shortCommit(id: string): string {
   return id.slice(0, 10);
 }
+
+/** One sentence each: what keeps a service from following its repository now, and what to do about it. */
+export interface SourceTrouble {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What tells whether a repository is followed. */
+export interface Followed {
+  readonly service: string;
+  readonly hold?: Pick<SourceHold, "by" | "because"> | undefined;
+  readonly failing?: Pick<SourceFailure, "message" | "commit"> | undefined;
+}
+
+/** Undefined: it is followed. */
+export function sourceTrouble({ service, hold, failing }: Followed): SourceTrouble | undefined {
+  if (hold !== undefined)
+    return {
+      message: `${service} does not follow its repository: ${hold.by} ${hold.because}.`,
+      hint: `\`kiln source resume ${service}\` lets it follow again.`,
+    };
+  if (failing === undefined) return undefined;
+  const what = failing.commit === undefined ? "" : ` Commit ${shortCommit(failing.commit)} is not deployed.`;
+  return {
+    message: `${failing.message}${what}`,
+    hint: `\`kiln source show ${service}\` shows more; Kiln tries again by itself.`,
+  };
+}

@@ -36,7 +36,6 @@ export async function makeStage(signal: AbortSignal): Promise<Stage> {
   const people = await invitePeople(kiln);
   const searchHolds = await holdAtStep(kiln, people, own);
   const billingFails = await fail(kiln, people, own);
-  await serve(kiln, "customer-notifications-archive", people, own);
   const touched = await touch(kiln, people, own);
   await climb(kiln, people, own);
   await followBranch(kiln, own);
@@ -183,12 +182,15 @@ async function rollOut(kiln: Installation, name: string, canary: Canary, own: Ow
   return Math.max(...rollouts.map(({ id }) => id));
 }
 
+/** Its name is long, for the views to show. */
+export const touchedService = "customer-notifications-archive";
+
 /** A process that comes into a server from outside: it is taken out, kept as evidence, and replaced. */
 async function touch(kiln: Installation, { ada }: People, own: Own): Promise<string> {
-  const mail = await projectOf(kiln, "mail", {});
-  await edit(mail, "1.9.2", quick);
-  await kiln.ok(["deploy"], { cwd: mail.folder, env: ada });
-  const server = (await statusOf(kiln, "mail"))?.servers[0]?.id ?? "";
+  const archive = await projectOf(kiln, touchedService, {});
+  await edit(archive, "1.9.2", quick);
+  await kiln.ok(["deploy"], { cwd: archive.folder, env: ada });
+  const server = (await statusOf(kiln, touchedService))?.servers[0]?.id ?? "";
   const argv = [`--root=${kiln.home}/servers/.host/runc`, "exec", server, "/bin/busybox", "sleep", "1000"];
   const intruder: ChildProcess = spawn("runc", argv, { stdio: "ignore" });
   own({
@@ -197,10 +199,10 @@ async function touch(kiln: Installation, { ada }: People, own: Own): Promise<str
     },
   });
   const replaced = async () => {
-    const servers = (await statusOf(kiln, "mail"))?.servers ?? [];
+    const servers = (await statusOf(kiln, touchedService))?.servers ?? [];
     return servers.length === 2 && servers.every(({ id, state }) => id !== server && state === "ready");
   };
-  await waitUntil(replaced, limitMs, "the server of mail is replaced");
+  await waitUntil(replaced, limitMs, "the server that someone was in is replaced");
   return server;
 }
 
@@ -210,15 +212,15 @@ async function climb(kiln: Installation, { ada, grace }: People, own: Own): Prom
   const more = `ladder: [staging, production]
 environments:
   staging: {}
-  production: {servers: {count: 4}, traffic: {listen: ${production}}}`;
+  production: {servers: {count: 3}, traffic: {listen: ${production}}}`;
   const shop = await projectOf(kiln, "shop", { more });
+  own(requests(shop.port, 3));
   own(requests(production, 3));
-  for (const version of ["4.1.0", "4.2.0", "4.3.0"]) {
-    await edit(shop, version, quick);
-    await kiln.ok(["deploy", "--env", "staging"], { cwd: shop.folder, env: ada });
-    if (version !== "4.3.0")
-      await kiln.ok(["promote", "shop", "--to", "production"], { cwd: shop.folder, env: grace });
-  }
+  await edit(shop, "4.2.0", quick);
+  await kiln.ok(["deploy", "--env", "staging"], { cwd: shop.folder, env: ada });
+  await kiln.ok(["promote", "shop", "--to", "production"], { cwd: shop.folder, env: grace });
+  await edit(shop, "4.3.0", quick);
+  await kiln.ok(["deploy", "--env", "staging"], { cwd: shop.folder, env: ada });
 }
 
 /** A service that follows a branch whose newest commit is broken. */
@@ -233,13 +235,6 @@ async function followBranch(kiln: Installation, own: Own): Promise<void> {
   await writeFiles(docs.folder, { "kiln.yaml": "service: docs\nimage: {form: scratch}\n" });
   await repository.push("Shorten the build");
   await kiln.run(["source", "sync", "docs"]);
-}
-
-async function serve(kiln: Installation, name: string, { grace }: People, own: Own): Promise<void> {
-  const service = await projectOf(kiln, name, { count: 2 });
-  await edit(service, "0.12.0-rc.3", quick);
-  await kiln.ok(["deploy"], { cwd: service.folder, env: grace });
-  own(requests(service.port, 1));
 }
 
 /** Business hours of another zone, a freeze that is announced, and one that holds. */

@@ -31,6 +31,7 @@ export function CalendarPicture({ calendar }: { readonly calendar: Answer<"calen
               width={length(axis, fromMs, untilMs)}
               y="6"
               height="16"
+              shape-rendering="crispEdges"
             >
               <title>{wordsOf(shut)}</title>
             </rect>

@@ -1,11 +1,14 @@
 import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
+import { Table } from "../parts/table.tsx";
 import { Clock, clockTime } from "../parts/time.tsx";
 import { percent } from "../words.ts";
 import { areaPath, marksOf, sharePoints } from "./shares.ts";
 
 const width = 1000;
 const height = 200;
+/** A step that is too short for its label has none: the steps above and the table below say it. */
+const labelWidth = 44;
 
 /** How the traffic moved from the old release to the new one, with what happened on the way. */
 export function SharesPicture({ rollout, events }: SharesProps) {
@@ -34,16 +37,18 @@ export function SharesPicture({ rollout, events }: SharesProps) {
           height={height}
         />
         <path class="newest" d={areaPath(points, end, x, y)} />
-        {points.slice(1).map(({ atMs, share }) => (
+        {points.slice(1).map(({ atMs, share }, n) => (
           <g key={atMs}>
             <line class="step" x1={x(atMs)} x2={x(atMs)} y1={y(1)} y2={y(0)} />
-            <text
-              class="axis on"
-              x={Math.min(x(atMs) + 4, width - 40)}
-              y={y(share) + (share > 0.5 ? 16 : -6)}
-            >
-              {percent(share)}
-            </text>
+            {x(points[n + 2]?.atMs ?? Infinity) - x(atMs) >= labelWidth && (
+              <text
+                class="axis on"
+                x={Math.min(x(atMs) + 4, width - labelWidth)}
+                y={y(share) + (share > 0.5 ? 16 : -6)}
+              >
+                {percent(share)}
+              </text>
+            )}
           </g>
         ))}
         {marks.map(({ atMs, tone, words }) => (
@@ -66,24 +71,14 @@ export function SharesPicture({ rollout, events }: SharesProps) {
       </svg>
       <details>
         <summary>As a table</summary>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">At</th>
-              <th scope="col">Release {rollout.to} has</th>
-            </tr>
-          </thead>
-          <tbody>
-            {points.map(({ atMs, share }) => (
-              <tr key={`${atMs}${share}`}>
-                <td data-label="At">
-                  <Clock at={atMs} />
-                </td>
-                <td data-label="Share">{percent(share)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          rows={points}
+          keyOf={({ atMs, share }) => `${atMs}${share}`}
+          columns={[
+            { name: "At", cell: ({ atMs }) => <Clock at={atMs} /> },
+            { name: `Release ${rollout.to} has`, cell: ({ share }) => percent(share) },
+          ]}
+        />
       </details>
     </figure>
   );

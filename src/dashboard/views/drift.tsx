@@ -3,6 +3,7 @@ import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 import { trailsOf } from "../pictures/drift-trails.ts";
 import { DriftTrailsPicture } from "../pictures/drift-trails.tsx";
@@ -94,39 +95,43 @@ function serviceOf(events: readonly Answer<"events">[] = [], server: string): st
 function Findings({ found }: { readonly found: Found }) {
   if (found.length === 0) return null;
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Server</th>
-          <th scope="col">What</th>
-          <th scope="col">Who</th>
-          <th scope="col">Seen</th>
-          <th scope="col">Answer</th>
-        </tr>
-      </thead>
-      <tbody>
-        {found.map(({ server, service, kind, subject, detail, who, seenBy, atMs, response }) => (
-          <tr key={`${server}${kind}${subject}`}>
-            <th scope="row">
+    <Table
+      rows={found}
+      keyOf={({ server, kind, subject }) => `${server}${kind}${subject}`}
+      columns={[
+        {
+          name: "Server",
+          cell: ({ server, service }) => (
+            <>
               <Go to={{ view: "server", service, server }}>
                 <code>{server}</code>
               </Go>
               <span class="sub">{service}</span>
-            </th>
-            <td data-label="What">
+            </>
+          ),
+        },
+        {
+          name: "What",
+          cell: ({ detail, kind, subject }) => (
+            <>
               {detail}{" "}
               <span class="sub">
                 {kind}: {subject}
               </span>
-            </td>
-            <td data-label="Who">{who ?? <span class="quiet">not known</span>}</td>
-            <td data-label="Seen">
-              <Ago at={atMs} /> <span class="quiet">by {seenBy}</span>
-            </td>
-            <td data-label="Answer">{response ?? "none yet"}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        { name: "Who", cell: ({ who }) => who ?? <span class="quiet">not known</span> },
+        {
+          name: "Seen",
+          cell: ({ atMs, seenBy }) => (
+            <>
+              <Ago at={atMs} /> <span class="sub">by {seenBy}</span>
+            </>
+          ),
+        },
+        { name: "Answer", cell: ({ response }) => response ?? "none yet" },
+      ]}
+    />
   );
 }

@@ -1,6 +1,7 @@
 import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 import { wishFor } from "../plan/change.ts";
 import { duration, phaseWords, type Tone } from "../words.ts";
@@ -28,51 +29,52 @@ export function Releases({ service, history, busy }: ReleasesProps) {
   return (
     <>
       <h2>Releases</h2>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Release</th>
-            <th scope="col">State</th>
-            <th scope="col">Made</th>
-            <th scope="col">Compare</th>
-            <th scope="col">
-              <span class="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {history.releases.toReversed().map(({ release, state }) => (
-            <tr key={release.number}>
-              <th scope="row">
+      <Table
+        rows={history.releases.toReversed()}
+        keyOf={({ release }) => release.number}
+        columns={[
+          {
+            name: "Release",
+            cell: ({ release }) => (
+              <>
                 {release.number} <span class="quiet">· {release.version}</span>
-              </th>
-              <td data-label="State">
-                <Badge tone={releaseTones[state][0]} word={releaseTones[state][1]} />
-              </td>
-              <td data-label="Made">
-                <Ago at={release.createdAtMs} /> <span class="quiet">by {release.createdBy}</span>
-              </td>
-              <td data-label="Compare">
-                {serving !== undefined && serving !== release.number ? (
-                  <Go to={{ view: "diff", service, from: serving, to: release.number }}>with {serving}</Go>
-                ) : (
-                  <span class="quiet">this serves</span>
-                )}
-              </td>
-              <td class="act">
-                {canGo(state) && (
-                  <button
-                    type="button"
-                    onClick={() => wishFor(service, { kind: "rollback", release: release.number })}
-                  >
-                    Roll back to {release.number}
-                  </button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              </>
+            ),
+          },
+          {
+            name: "State",
+            cell: ({ state }) => <Badge tone={releaseTones[state][0]} word={releaseTones[state][1]} />,
+          },
+          { name: "Made", cell: ({ release }) => <When atMs={release.createdAtMs} by={release.createdBy} /> },
+          {
+            name: "Compare",
+            cell: ({ release: { number } }) =>
+              serving !== undefined && serving !== number ? (
+                <Go to={{ view: "diff", service, from: serving, to: number }}>with {serving}</Go>
+              ) : (
+                <span class="quiet">this serves</span>
+              ),
+          },
+          {
+            name: "Actions",
+            acts: true,
+            cell: ({ release: { number }, state }) =>
+              canGo(state) && (
+                <button type="button" onClick={() => wishFor(service, { kind: "rollback", release: number })}>
+                  Roll back to {number}
+                </button>
+              ),
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+function When({ atMs, by }: { readonly atMs: number; readonly by: string }) {
+  return (
+    <>
+      <Ago at={atMs} /> <span class="sub">by {by}</span>
     </>
   );
 }
@@ -80,53 +82,43 @@ export function Releases({ service, history, busy }: ReleasesProps) {
 /** So many of the newest are shown. */
 const mostRollouts = 20;
 
-export function Rollouts({
-  service,
-  rollouts,
-}: {
-  readonly service: string;
-  readonly rollouts: History["rollouts"];
-}) {
+export function Rollouts({ service, rollouts }: RolloutsProps) {
   return (
     <>
       <h2>Rollouts</h2>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Rollout</th>
-            <th scope="col">Result</th>
-            <th scope="col">Began</th>
-            <th scope="col">Took</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rollouts.slice(0, mostRollouts).map((rollout) => {
-            const [tone, word] = phaseWords[rollout.phase];
-            const { id, kind, from, to, startedAtMs, startedBy, endedAtMs, reason } = rollout;
-            return (
-              <tr key={id}>
-                <th scope="row">
-                  <Go to={{ view: "rollout", service, rollout: id }}>{id}</Go>{" "}
-                  <span class="quiet">
-                    {kind} {from === undefined ? `of ${to}` : `${from} → ${to}`}
-                  </span>
-                </th>
-                <td data-label="Result">
-                  <Badge tone={tone} word={word} />
-                </td>
-                <td data-label="Began">
-                  <Ago at={startedAtMs} /> <span class="quiet">by {startedBy}</span>
-                </td>
-                <td data-label="Took">{endedAtMs === undefined ? "" : duration(endedAtMs - startedAtMs)}</td>
-                <td data-label="Why" class="quiet">
-                  {reason ?? rollout.changes[0] ?? ""}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <Table
+        rows={rollouts.slice(0, mostRollouts)}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            name: "Rollout",
+            cell: ({ id, kind, from, to }) => (
+              <>
+                <Go to={{ view: "rollout", service, rollout: id }}>{id}</Go>
+                <span class="sub">
+                  {kind} {from === undefined ? `of ${to}` : `${from} → ${to}`}
+                </span>
+              </>
+            ),
+          },
+          {
+            name: "Result",
+            cell: ({ phase }) => <Badge tone={phaseWords[phase][0]} word={phaseWords[phase][1]} />,
+          },
+          { name: "Began", cell: ({ startedAtMs, startedBy }) => <When atMs={startedAtMs} by={startedBy} /> },
+          {
+            name: "Took",
+            cell: ({ startedAtMs, endedAtMs }) =>
+              endedAtMs === undefined ? "" : duration(endedAtMs - startedAtMs),
+          },
+          { name: "Why", quiet: true, cell: ({ reason, changes }) => reason ?? changes[0] ?? "" },
+        ]}
+      />
     </>
   );
+}
+
+interface RolloutsProps {
+  readonly service: string;
+  readonly rollouts: History["rollouts"];
 }

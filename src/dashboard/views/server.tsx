@@ -3,6 +3,7 @@ import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 import { LifelinesPicture } from "../pictures/lifelines.tsx";
 import { useAnswer } from "../store.ts";
@@ -143,34 +144,24 @@ function Evidence({ server }: { readonly server: string }) {
               {bytes.toLocaleString()} bytes, <code>{digest}</code>.{" "}
               <code>kiln evidence export {server}</code> writes the archive.
             </p>
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Process</th>
-                  <th scope="col">Command</th>
-                  <th scope="col">User</th>
-                  <th scope="col">Remark</th>
-                </tr>
-              </thead>
-              <tbody>
-                {processes.map(({ pid, argv, name, uid, own }) => (
-                  <tr key={pid}>
-                    <th scope="row">{pid}</th>
-                    <td data-label="Command">
-                      <code>{argv.join(" ") || name}</code>
-                    </td>
-                    <td data-label="User">{uid}</td>
-                    <td data-label="Remark">
-                      {taint.subject === `pid ${pid}` ? (
-                        <Badge tone="drift" word="does not belong here" />
-                      ) : (
-                        <span class="quiet">{own ? "in its cgroup" : "outside of its cgroup"}</span>
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <Table
+              rows={processes}
+              keyOf={({ pid }) => pid}
+              columns={[
+                { name: "Process", cell: ({ pid }) => pid },
+                { name: "Command", cell: ({ argv, name }) => <code>{argv.join(" ") || name}</code> },
+                { name: "User", cell: ({ uid }) => uid },
+                {
+                  name: "Remark",
+                  cell: ({ pid, own }) =>
+                    taint.subject === `pid ${pid}` ? (
+                      <Badge tone="drift" word="does not belong here" />
+                    ) : (
+                      <span class="quiet">{own ? "in its cgroup" : "outside of its cgroup"}</span>
+                    ),
+                },
+              ]}
+            />
             <details class="failure">
               <summary>Mounts and last lines</summary>
               <pre class="log">{[...mounts, "", ...log].join("\n")}</pre>

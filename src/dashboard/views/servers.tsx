@@ -1,60 +1,55 @@
 import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 import { stateTones } from "../words.ts";
 
 type Status = Answer<"status">;
 
-export function Servers({
-  service,
-  servers,
-}: {
-  readonly service: string;
-  readonly servers: Status["servers"];
-}) {
+export function Servers({ service, servers }: ServersProps) {
   if (servers.length === 0) return <p class="empty">There are no servers.</p>;
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Server</th>
-          <th scope="col">State</th>
-          <th scope="col">Release</th>
-          <th scope="col">Made</th>
-          <th scope="col">Health</th>
-        </tr>
-      </thead>
-      <tbody>
-        {servers.map((server) => (
-          <tr key={server.id}>
-            <th scope="row">
-              <Go to={{ view: "server", service, server: server.id }}>
-                <code>{server.id}</code>
+    <Table
+      rows={servers}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          name: "Server",
+          cell: ({ id, address }) => (
+            <>
+              <Go to={{ view: "server", service, server: id }}>
+                <code>{id}</code>
               </Go>
-              {server.address !== undefined && <span class="sub">{server.address}</span>}
-            </th>
-            <td data-label="State">
-              <Badge tone={stateTones[server.state]} word={server.state} />
-              {server.taint !== undefined && (
+              {address !== undefined && <span class="sub">{address}</span>}
+            </>
+          ),
+        },
+        {
+          name: "State",
+          cell: ({ state, taint }) => (
+            <>
+              <Badge tone={stateTones[state]} word={state} />
+              {taint !== undefined && (
                 <span class="sub drift">
-                  {server.taint.finding.detail}
-                  {server.taint.finding.who !== undefined && ` (${server.taint.finding.who})`}
+                  {taint.finding.detail}
+                  {taint.finding.who !== undefined && ` (${taint.finding.who})`}
                 </span>
               )}
-            </td>
-            <td data-label="Release">{server.release}</td>
-            <td data-label="Made">
-              <Ago at={server.createdAtMs} />
-            </td>
-            <td data-label="Health" class="quiet">
-              {server.health ?? "not checked yet"}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        { name: "Release", cell: ({ release }) => release },
+        { name: "Made", cell: ({ createdAtMs }) => <Ago at={createdAtMs} /> },
+        { name: "Health", quiet: true, cell: ({ health }) => health ?? "not checked yet" },
+      ]}
+    />
   );
+}
+
+interface ServersProps {
+  readonly service: string;
+  readonly servers: Status["servers"];
 }
 
 /** So many of the newest are shown. */

@@ -11,10 +11,11 @@ import { wishFor } from "../plan/change.ts";
 import { ask, type Fault, toFault, useAnswer } from "../store.ts";
 import { serverNumbers, shortDigest } from "../words.ts";
 import { Releases, Rollouts } from "./history.tsx";
+import { notesOf } from "./notes.ts";
 import { RolloutCard } from "./rollout-card.tsx";
 import { ScaleForm } from "./scale-form.tsx";
 import { Failures, Servers } from "./servers.tsx";
-import { Following } from "./source.tsx";
+import { Following, useSource } from "./source.tsx";
 import { wayBack } from "./way-back.ts";
 
 type Status = Answer<"status">;
@@ -25,6 +26,7 @@ export function ServiceView({ service }: { readonly service: string }) {
   const status = useAnswer("status", { service });
   const history = useAnswer("history", { service });
   const traffic = useAnswer("traffic", { service });
+  const source = useSource(service);
   return (
     <section>
       <nav class="crumbs" aria-label="Where this is">
@@ -36,9 +38,9 @@ export function ServiceView({ service }: { readonly service: string }) {
         {(now) => (
           <>
             <Serving status={now} history={history.value} />
-            <Notes status={now} />
+            <Notes status={now} source={source} />
             {now.rollout !== undefined && <RolloutCard rollout={now.rollout} />}
-            <Following service={service} />
+            {source !== undefined && <Following source={source} />}
             <h2>Traffic</h2>
             <Answered held={traffic}>
               {(spans) => (
@@ -160,15 +162,15 @@ function useRollbackPlan(service: string, when: string) {
   return found;
 }
 
-function Notes({ status }: { readonly status: Status }) {
-  const { trouble, target, warnings } = status;
-  const notes = [
-    ...[target.trouble, trouble].flatMap((found) => (found === undefined ? [] : [found])),
-    ...warnings,
-  ];
+interface NotesProps {
+  readonly status: Status;
+  readonly source: Answer<"source"> | undefined;
+}
+
+function Notes({ status, source }: NotesProps) {
   return (
     <>
-      {notes.map(({ message, hint }) => (
+      {notesOf(status, source).map(({ message, hint }) => (
         <div key={message} class="note warn">
           <Badge tone="warn" word={message} />
           {hint !== undefined && (

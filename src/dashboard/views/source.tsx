@@ -8,11 +8,13 @@ import { plural, type Tone } from "../words.ts";
 
 type Source = Answer<"source">;
 
-/** The branch that the service follows; nothing where it follows none. */
-export function Following({ service }: { readonly service: string }) {
-  const source = useAnswer("sources", {}).value?.find((one) => one.service === service);
-  if (source === undefined) return null;
-  const { url, branch, path, hold, head, deployed, lookedAtMs, signed } = source;
+/** The branch that the service follows; undefined where it follows none. */
+export function useSource(service: string): Source | undefined {
+  return useAnswer("sources", {}).value?.find((one) => one.service === service);
+}
+
+export function Following({ source }: { readonly source: Source }) {
+  const { service, url, branch, path, hold, head, deployed, lookedAtMs, signed } = source;
   const [tone, word] = stateOf(source);
   return (
     <div class={`panel ${tone}`}>
