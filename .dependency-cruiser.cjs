@@ -86,8 +86,14 @@ module.exports = {
       "domain/",
       "lib/",
     ),
-    // The page has the types of the contract and its table, and says grants as everything does; zod alone would be larger than all of it.
-    only("dashboard", "dashboard/", "api/contract/(contract|types)\\.ts", "domain/access/access\\.ts"),
+    // The page has the types of the contract and its table, and says grants and troubles of branches as everything does; zod alone would be larger than all of it.
+    only(
+      "dashboard",
+      "dashboard/",
+      "api/contract/(contract|types)\\.ts",
+      "domain/access/access\\.ts",
+      "domain/source\\.ts",
+    ),
     only("access", "access/", "api/contract/", "store/", "audit/", "domain/", "lib/"),
     only("api-contract", "api/contract/", "audit/", "domain/", "lib/"),
     {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Answer } from "../api/contract/types.ts";
-import { type Followed, sourceTrouble } from "../domain/source.ts";
+import { type FollowedSource, sourceTrouble } from "../domain/source.ts";
 import { aRelease } from "../domain/testing.ts";
 import { livenessOf, staleMs } from "./live.ts";
 import { effectOf, titleOf } from "./plan/change.ts";
 import { type Place, pathOf, placeOf } from "./route.ts";
 import { itemsOf } from "./store.ts";
 import { endOf, inOrder } from "./views/access/access-words.ts";
-import { actorOf, filters, toneOf } from "./views/event-words.ts";
-import { figureValue } from "./views/figure-words.ts";
+import { actorOf, filters, toneOf, withoutRepeats } from "./views/event-words.ts";
+import { counted, figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
 import { append, matching, mostLines, newerThan, piecesOf } from "./views/logs/lines.ts";
 import { notesOf } from "./views/notes.ts";
@@ -174,9 +174,26 @@ test("what the panel of a branch says is not said at the top of its service as w
   const failing = { message: "kiln.yaml has 2 problems.", commit: "c".repeat(40) };
   const warnings = [sourceTrouble({ service: "shop", failing })].flatMap((one) => one ?? []);
   const other = { message: "A certificate ends in 3 d.", hint: undefined };
-  const status = { target: { name: "local", platform: "local" }, warnings: [...warnings, other] };
-  const messages = (source?: Followed) => notesOf(status, source).map(({ message }) => message);
+  const target = { name: "local", platform: "local", trouble: undefined };
+  const status = { target, trouble: undefined, warnings: [...warnings, other] };
+  const messages = (source?: FollowedSource) => notesOf(status, source).map(({ message }) => message);
   const said = "kiln.yaml has 2 problems. Commit cccccccccc is not deployed.";
   expect(messages()).toEqual([said, other.message]);
   expect(messages({ service: "shop", failing })).toEqual([other.message]);
+});
+
+test("one of something is not many", () =>
+  expect([counted(1, "recoveries"), counted(1, "replaced servers"), counted(2, "images")]).toEqual([
+    "1 recovery",
+    "1 replaced server",
+    "2 images",
+  ]));
+
+test("of the analyses of a rollout that follow each other only the last is shown", () => {
+  const entry = (sequence: number, kind: string, rollout: number) => ({ sequence, kind, data: { rollout } });
+  const log = [
+    ...[entry(1, "rollout.judged", 1), entry(2, "rollout.judged", 2), entry(3, "rollout.judged", 1)],
+    ...[entry(4, "rollout.moved", 1), entry(5, "rollout.judged", 1)],
+  ];
+  expect(withoutRepeats(log).map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5]);
 });

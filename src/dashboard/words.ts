@@ -43,6 +43,11 @@ export function plural(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+/** A reason as a sentence of its own. */
+export function sentence(reason: string): string {
+  return reason.slice(0, 1).toUpperCase() + reason.slice(1);
+}
+
 const units = [
   ["d", 86_400_000],
   ["h", 3_600_000],

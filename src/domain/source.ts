@@ -108,14 +108,14 @@ export interface SourceTrouble {
 }
 
 /** What tells whether a repository is followed. */
-export interface Followed {
+export interface FollowedSource {
   readonly service: string;
   readonly hold?: Pick<SourceHold, "by" | "because"> | undefined;
   readonly failing?: Pick<SourceFailure, "message" | "commit"> | undefined;
 }
 
 /** Undefined: it is followed. */
-export function sourceTrouble({ service, hold, failing }: Followed): SourceTrouble | undefined {
+export function sourceTrouble({ service, hold, failing }: FollowedSource): SourceTrouble | undefined {
   if (hold !== undefined)
     return {
       message: `${service} does not follow its repository: ${hold.by} ${hold.because}.`,

@@ -59,6 +59,8 @@ export async function openDashboard(
   page.on("pageerror", ({ message }) => wrong.push(message));
   page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
   await page.goto(await firstLine(ui));
+  // The link leads on to the first page by itself.
+  await settled(page);
   const whole = stack.move();
   return {
     ...{ page, wrong, endUi },

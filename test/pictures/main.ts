@@ -33,7 +33,7 @@ const looks = {
 /** Taller pages are cut there: what matters is at the top. */
 const mostHeight = { docs: 1100, every: 4000 };
 
-/** For all of it. A quiet machine needs two minutes; on one with a load of 20 for each core, it is ten. */
+/** For all of it. With a load of 10 on two cores it takes two and a half minutes, with one of 35 seven. */
 const limitMs = 900_000;
 
 const docs = new URL("../../docs/pictures", import.meta.url).pathname;
@@ -50,7 +50,7 @@ function scenesOf({ rollouts, touched }: Stage): readonly Scene[] {
     { name: "source", path: "/s/docs", look: "light" },
     { name: "promotion", path: "/promotion", look: "light" },
     { name: "timeline", path: "/timeline", look: "light" },
-    { name: "logs", path: "/logs/search", look: "light" },
+    { name: "logs", path: "/logs/search", act: seeLines, look: "light" },
     { name: "figures", path: "/figures", look: "light" },
     { name: "access", path: "/access", look: "light" },
     { name: "narrow", path: "/", look: "narrow" },
@@ -63,6 +63,11 @@ async function openPlan(page: Page): Promise<void> {
     .getByRole("button", { name: /^Roll back to/ })
     .click();
   await page.getByText("Downtime").waitFor();
+}
+
+async function seeLines(page: Page): Promise<void> {
+  await page.getByText(/ · live/).waitFor();
+  await page.getByRole("log").getByText("GET").first().waitFor();
 }
 
 async function picture(

@@ -13,11 +13,11 @@ import { answerPath, type LittleService, littleService, setAnswer } from "../e2e
 const limitMs = 240_000;
 const commandMs = 120_000;
 const lookMs = 1_000;
-const quick = ":";
+const quick = 'echo "$REQUEST_METHOD $SCRIPT_NAME for $REMOTE_ADDR" >&2';
 /** One of four requests fails. */
 const failing = "[ $((RANDOM % 4)) -ne 0 ] || echo 'Status: 500 Internal Server Error'";
 /** A busy machine may be slow and lose some, and few requests are enough there. */
-const analysis = "analysis: { requests: 6, interval: 2s, errorRate: 10%, latency: 1000 }";
+const analysis = "analysis: { requests: 6, interval: 2s, errorRate: 10%, latency: 20 }";
 
 /** An installation with a service in each state that the dashboard has to show. */
 export interface Stage extends AsyncDisposable {

@@ -40,7 +40,7 @@ export function SharesPicture({ rollout, events }: SharesProps) {
         {points.slice(1).map(({ atMs, share }, n) => (
           <g key={atMs}>
             <line class="step" x1={x(atMs)} x2={x(atMs)} y1={y(1)} y2={y(0)} />
-            {x(points[n + 2]?.atMs ?? Infinity) - x(atMs) >= labelWidth && (
+            {share > 0 && x(points[n + 2]?.atMs ?? Infinity) - x(atMs) >= labelWidth && (
               <text
                 class="axis on"
                 x={Math.min(x(atMs) + 4, width - labelWidth)}

@@ -18,6 +18,18 @@ export function isDetail({ kind }: Pick<KilnEvent, "kind">): boolean {
   return /^(action|audit\.checkpoint|rollout\.progress|release\.(cold|pruned)|clock|drift\.tier)/.test(kind);
 }
 
+/** Of the analyses of a rollout that follow each other, the last says all. Oldest first. */
+export function withoutRepeats<E extends Pick<KilnEvent, "kind" | "data">>(
+  events: readonly E[],
+): readonly E[] {
+  const isJudged = ({ kind }: E) => kind === "rollout.judged";
+  return events.filter((event, n) => {
+    if (!isJudged(event)) return true;
+    const next = events.slice(n + 1).find(({ data }) => data.rollout === event.data.rollout);
+    return next === undefined || !isJudged(next);
+  });
+}
+
 /** Who asked for it, as the log has it; undefined for what the controller did itself. */
 export function actorOf({ data }: Pick<KilnEvent, "data">): string | undefined {
   const { actor, by } = data;

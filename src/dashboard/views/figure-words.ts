@@ -11,6 +11,11 @@ export function figureValue({ value, unit }: Pick<Figure, "value" | "unit">): st
   return unit === "per week" ? `${trimmed(value, 1)} a week` : trimmed(value, 1);
 }
 
+/** `1 recovery`, `2 recoveries`: of what the figure counts, by its plural. */
+export function counted(number: number, plural: string): string {
+  return `${number} ${number === 1 ? plural.replace(/ies$/, "y").replace(/s$/, "") : plural}`;
+}
+
 /** At most so many digits after the point; a share just below all is not shown as all. */
 function trimmed(value: number, digits: number): string {
   const cut = Math.floor(value * 10 ** digits + 1e-9) / 10 ** digits;

@@ -2,7 +2,7 @@ import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { useAnswer } from "../store.ts";
-import { figureValue } from "./figure-words.ts";
+import { counted, figureValue } from "./figure-words.ts";
 
 type ServiceFigures = Answer<"figures">[number];
 
@@ -43,7 +43,7 @@ function OfService({ figures: { service, figures } }: { readonly figures: Servic
             <h3>{figure.title}</h3>
             <p class={figure.value === undefined ? "value none" : "value"}>{figureValue(figure)}</p>
             <p class="quiet">
-              {figure.n} {figure.of}
+              {counted(figure.n, figure.of)}
               {figure.guessed && ", partly guessed"}
             </p>
             <details>

@@ -8,7 +8,8 @@ import { LifelinesPicture } from "../pictures/lifelines.tsx";
 import { SharesPicture } from "../pictures/shares.tsx";
 import { StepRail } from "../pictures/steps.tsx";
 import { useAnswer } from "../store.ts";
-import { duration, phaseWords } from "../words.ts";
+import { duration, phaseWords, sentence } from "../words.ts";
+import { withoutRepeats } from "./event-words.ts";
 import { Events } from "./events.tsx";
 import { Steering } from "./rollout-card.tsx";
 
@@ -62,7 +63,7 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       </header>
       {reason !== undefined && (
         <div class={`note ${tone}`}>
-          <p>{reason}</p>
+          <p>{sentence(reason)}</p>
         </div>
       )}
       {rollout.verdict !== undefined && (
@@ -89,10 +90,9 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       <Jobs jobs={rollout.jobs} />
       <h2>What happened</h2>
       <Events
-        events={events
-          .filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress")
-          .filter((event, n, all) => event.kind !== "rollout.judged" || all[n + 1]?.kind !== event.kind)
-          .toReversed()}
+        events={withoutRepeats(
+          events.filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress"),
+        ).toReversed()}
       />
     </>
   );

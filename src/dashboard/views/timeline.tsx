@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { useAnswer } from "../store.ts";
-import { type Filter, filters, isDetail } from "./event-words.ts";
+import { type Filter, filters, isDetail, withoutRepeats } from "./event-words.ts";
 import { Events } from "./events.tsx";
 
 /** So many of the newest entries are looked at. */
@@ -61,7 +61,7 @@ export function TimelineView({ service }: { readonly service: string | undefined
         {(events) => (
           <Events
             withService={service === undefined}
-            events={events
+            events={(details ? events : withoutRepeats(events))
               .filter((event) => filters[filter](event) && (details || !isDetail(event)))
               .filter(({ message, kind, service: of }) =>
                 `${message} ${kind} ${of}`.toLowerCase().includes(q.toLowerCase()),

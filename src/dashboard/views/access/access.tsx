@@ -107,11 +107,12 @@ function TokenName({ id, kind, name, run, createdBy }: Token) {
   );
 }
 
-function LastUse({ lastUse }: Token) {
+/** Uses are recorded by the hour, which may have begun before the token was made. */
+function LastUse({ lastUse, createdAtMs }: Token) {
   if (lastUse === undefined) return <span class="quiet">never</span>;
   return (
     <>
-      <Ago at={lastUse.atMs} /> <span class="sub">from {lastUse.address}</span>
+      <Ago at={Math.max(lastUse.atMs, createdAtMs)} /> <span class="sub">from {lastUse.address}</span>
     </>
   );
 }
