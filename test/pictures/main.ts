@@ -88,7 +88,7 @@ async function picture(
   await page.setViewportSize(size);
   const file = join(folder, `dashboard-${name}.png`);
   await page.screenshot({ path: file, animations: "disabled", caret: "hide" });
-  await exec(["pngquant", "--force", "--strip", "--speed=1", "--output", file, "128", file]);
+  await exec(["pngquant", "--force", "--strip", "--speed=1", "--output", file, "48", file]);
 }
 
 async function takeAll(stage: Stage, folder: string | undefined, signal: AbortSignal): Promise<void> {
