@@ -22,11 +22,17 @@ import type { Recipe } from "./setup/recipe.ts";
 import { tmpfilesFolders } from "./setup/tmpfiles.ts";
 import { makeAccounts, type PackageAccounts } from "./setup/users.ts";
 
+interface Assembled {
+  readonly tree: TarTree;
+  /** Paths of keys that scripts would make at random: they are left out. */
+  readonly generated: readonly string[];
+}
+
 /**
  * The tree of a slim image: the packages' files, and the effects of their maintainer scripts. It depends only on the
  * packages, not on their order. Throws `package_needs_script` and `package_conflict`.
  */
-export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly string[]): TarTree {
+export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly string[]): Assembled {
   const packages = unpacked
     .map((one) => ({ ...one, tree: slimTree(one.tree) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -42,7 +48,7 @@ export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly st
   addCertificates(draft);
   addLoaderCache(draft);
   addDpkgDatabase(draft, packages);
-  return completed(draft);
+  return { tree: completed(draft), generated: [...effects.generated].sort() };
 }
 
 /** What the packages' scripts would do to a tree of their files, which may lack the content of files. */

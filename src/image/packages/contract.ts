@@ -45,3 +45,8 @@ export interface LockedPackages {
 
 /** `packagesTree` in `packages.ts` implements this. With an up-to-date lock it only reads the lock. */
 export type PackagesTree = (request: PackagesRequest) => Promise<LockedPackages>;
+
+/** For the person who builds, about keys that no image may have: paths, or folders for all below them. */
+export function generatedNote(generated: readonly string[]): string {
+  return `left out, because a package's script makes another one each time: ${generated.join(", ")}; each server has to make or get its own`;
+}

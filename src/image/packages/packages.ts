@@ -11,7 +11,7 @@ import {
 } from "../lock-file.ts";
 import type { TarTree } from "../tar/entry.ts";
 import { findSources, openApt } from "./archive/apt.ts";
-import type { LockedPackages, PackagesRequest } from "./contract.ts";
+import { generatedNote, type LockedPackages, type PackagesRequest } from "./contract.ts";
 import { fullVersion } from "./full/version.ts";
 import { recipeVersion } from "./setup/recipe.ts";
 
@@ -110,7 +110,8 @@ async function slimTree(section: LockSection, request: PackagesRequest): Promise
   const unpacked = await inParallel(section.packages, Math.max(2, availableParallelism()), (one) =>
     unpack(one, request.cacheFolder, request.signal),
   );
-  const tree = assemble(unpacked, request.skipScripts);
+  const { tree, generated } = assemble(unpacked, request.skipScripts);
+  if (generated.length > 0) request.note(generatedNote(generated));
   const asked = unpacked.filter(({ name }) => section.requested.some((one) => one.split("=")[0] === name));
   for (const one of asked) {
     for (const { path, interpreter } of missingInterpreters(tree, one.tree.keys())) {

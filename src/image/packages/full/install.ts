@@ -12,7 +12,7 @@ import type { TarTree } from "../../tar/entry.ts";
 import { readTar } from "../../tar/tar-reader.ts";
 import { debPath } from "../archive/fetch.ts";
 import { checkDigest } from "../archive/unpack.ts";
-import type { PackagesRequest } from "../contract.ts";
+import { generatedNote, type PackagesRequest } from "../contract.ts";
 import { withoutTraces } from "./traces.ts";
 
 const longestInstallMs = 3_600_000;
@@ -33,10 +33,7 @@ export async function install(
   if (!existsSync(tar)) await installInto(tar, packages, request);
   const whole = { path: tar, offset: 0, length: (await stat(tar)).size };
   const { tree, generated } = withoutTraces(await readTar(whole, pacer(request.signal)));
-  if (generated.length > 0)
-    request.note(
-      `left out, because a package's script makes another one each time: ${generated.join(", ")}; each server has to make or get its own`,
-    );
+  if (generated.length > 0) request.note(generatedNote(generated));
   return tree;
 }
 

@@ -94,10 +94,12 @@ export function accountPrograms(
     return line === undefined ? 2 : 0;
   };
   const id: ShellProgram = (args, { out }) => {
-    const { flags, rest } = optionsOf(args, "u g n");
+    const { flags, rest } = optionsOf(args, "u g G n");
     const name = rest[0] ?? "root";
     const fields = accounts.passwdLine(name)?.split(":");
     if (!fields) return 1;
+    if (flags.has("G"))
+      return flags.has("n") ? say(out, `${accounts.groupsOf(name).join(" ")}\n`) : unknown();
     if (flags.has("n")) out(`${flags.has("u") ? name : accounts.groupOf(name)}\n`);
     else out(`${flags.has("g") ? fields[3] : fields[2]}\n`);
     return 0;
@@ -112,4 +114,8 @@ export function accountPrograms(
     id,
     whoami: (_, { out }) => say(out, "root\n"),
   };
+}
+
+function unknown(): never {
+  throw new NotUnderstood("");
 }

@@ -53,6 +53,12 @@ export class ScriptAccounts {
     return this.#users.get(name)?.group ?? "root";
   }
 
+  /** The first is the user's own. */
+  groupsOf(name: string): readonly string[] {
+    const others = [...this.#members].filter(([, members]) => members.has(name)).map(([group]) => group);
+    return [...new Set([this.groupOf(name), ...others])];
+  }
+
   addGroup(name: string, gid = "-"): void {
     if (this.#groups.has(name)) return;
     checkName(name);

@@ -17,9 +17,9 @@ export interface DebianContext {
   readonly alternatives: Alternative[];
 }
 
-/** Triggers whose work is done otherwise or not needed. */
+/** Triggers whose work is done otherwise or not needed, such as a restart of PHP. */
 const idleTriggers =
-  /^(ldconfig|nginx-reload|update-initramfs|man-db|update-icon-caches|mandb|ldconfig-noawait|php\S*-(fpm|cli))$/;
+  /^(ldconfig|nginx-reload|update-initramfs|man-db|update-icon-caches|mandb|ldconfig-noawait|php\S*-(fpm|cli)|\/etc\/php\/[^/]+\/[a-z0-9]+\/conf\.d)$/;
 
 /** dpkg(1) and its tools, update-alternatives(1), ucf(1). */
 export function debianPrograms(context: DebianContext): Readonly<Record<string, ShellProgram>> {

@@ -52,16 +52,8 @@ export const idlePrograms: ReadonlySet<string> = new Set([
   ...["clear", "logger", "trap", "stty"],
   // accounts have shadow passwords from the beginning
   ...["shadowconfig", "pwconv", "grpconv"],
-  // keys and identities: an image has none, since all of its servers would share them
-  ...[
-    "make-ssl-cert",
-    "nsd-control-setup",
-    "unbound-control-setup",
-    "rndc-confgen",
-    "systemd-machine-id-setup",
-    "dbus-uuidgen",
-    "journalctl",
-  ],
+  // an identity of the machine, which each server gets when it starts
+  ...["systemd-machine-id-setup", "dbus-uuidgen", "journalctl"],
 ]);
 
 /** Programs that act on a process, or ask for one: nothing runs while an image is made. */

@@ -9,6 +9,7 @@ import { type Answers, debconfPrograms } from "./debconf.ts";
 import { type DebianContext, debianPrograms } from "./debian-programs.ts";
 import { filePrograms, plainPath } from "./file-programs.ts";
 import { idlePrograms, idleStatus } from "./idle-programs.ts";
+import { keyPrograms } from "./key-programs.ts";
 import { getopts } from "./options.ts";
 import { pamAuthUpdate } from "./pam.ts";
 import { textPrograms } from "./text-programs.ts";
@@ -16,6 +17,8 @@ import { textPrograms } from "./text-programs.ts";
 export interface MaintainerContext extends DebianContext {
   readonly accounts: ScriptAccounts;
   readonly answers: Answers;
+  /** Paths of keys that scripts would make. */
+  readonly generated: Set<string>;
 }
 
 const searched = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
@@ -60,6 +63,10 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     },
     env: run,
     getopts,
+    sh: ([path = "-", ...args], streams, shell) => {
+      const text = path.startsWith("-") ? undefined : files.read(plainPath(path));
+      return shell.runScript(path, text ?? fail(), args, streams);
+    },
     cd: ([path = ""]) => {
       const entry = files.at(path);
       if (entry?.type !== "folder" || path === "") return 1;
@@ -79,6 +86,7 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     ...debianPrograms(context),
     ...debconfPrograms(context.answers),
     ...apachePrograms(files),
+    ...keyPrograms(context.generated),
     "pam-auth-update": pamAuthUpdate(files),
     ...own,
   };

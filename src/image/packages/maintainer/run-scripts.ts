@@ -32,6 +32,8 @@ export interface ScriptEffects {
   readonly unclear: ReadonlyMap<string, string>;
   /** Files whose content would have to be known. */
   readonly unread: ReadonlySet<string>;
+  /** Paths of keys that the scripts would make, and that the image therefore lacks. */
+  readonly generated: ReadonlySet<string>;
 }
 
 interface Start {
@@ -53,12 +55,13 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
   const alternatives: Alternative[] = [];
   const unclear = new Map<string, string>();
   const unread = new Set<string>();
+  const generated = new Set<string>();
   const versions = new Map(packages.map(({ name, control }) => [name, control.get("version") ?? ""]));
   const architectures = packages.map(({ control }) => control.get("architecture") ?? "all");
   const architecture = architectures.find((one) => one !== "all") ?? "all";
   for (const one of inOrder(packages)) registerTemplates(answers, one.members.get("templates") ?? "");
   for (const one of inOrder(packages).filter(({ isInterpreted }) => isInterpreted)) {
-    const shared = { architecture, versions, accounts, answers, alternatives };
+    const shared = { architecture, versions, accounts, answers, alternatives, generated };
     try {
       files.folder = "/";
       files.umask = 0o022;
@@ -75,7 +78,7 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
     }
   }
   if (unclear.size === 0) for (const path of files.namesIn("/tmp")) files.remove(`/tmp/${path}`);
-  return { alternatives, sysusers: accounts.lines, owners: files.owners, unclear, unread };
+  return { alternatives, sysusers: accounts.lines, owners: files.owners, unclear, unread, generated };
 }
 
 function runScript(

@@ -44,13 +44,16 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
       const has = (short: string, long: string) => flags.has(short) || flags.has(long);
       const given = values.get("e") ?? values.get("regexp");
       const [pattern = "", ...paths] = given === undefined ? rest : [given, ...rest];
-      if (["w", "c", "l", "n"].some((one) => flags.has(one))) throw new NotUnderstood("");
+      if (["c", "l", "n"].some((one) => flags.has(one))) throw new NotUnderstood("");
       const plain = has("F", "fixed-strings") ? pattern.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") : pattern;
-      const expression = regularExpression(
+      const plainly = regularExpression(
         has("x", "line-regexp") ? `^${plain}$` : plain,
         has("F", "fixed-strings") || has("E", "extended-regexp") ? "extended" : kind,
         has("i", "ignore-case") ? "i" : "",
       );
+      const expression = flags.has("w")
+        ? new RegExp(`(?<!\\w)(?:${plainly.source})(?!\\w)`, plainly.flags)
+        : plainly;
       const text = textOf(paths, streams);
       if (text === undefined) return 2;
       const lines = linesOf(text).filter((line) => expression.test(line) !== has("v", "invert-match"));
@@ -59,9 +62,10 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
           streams.out(`${flags.has("o") ? (expression.exec(line)?.[0] ?? "") : line}\n`);
       return lines.length > 0 ? 0 : 1;
     };
-  const sedProgram: ShellProgram = (args, streams) => {
+  const sedProgram: ShellProgram = (given, streams) => {
     const scripts: string[] = [];
     const others: string[] = [];
+    const args = given.flatMap((one) => (/^-[nrEi]+e$/.test(one) ? [one.slice(0, -1), "-e"] : [one]));
     for (let at = 0; at < args.length; at++) {
       if (args[at] === "-e" || args[at] === "--expression") scripts.push(args[++at] ?? "");
       else others.push(args[at] ?? "");

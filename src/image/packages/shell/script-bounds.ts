@@ -2,11 +2,11 @@ import { NotUnderstood } from "./syntax.ts";
 
 /** What the shell may use for one script: far more than any script of Debian does. */
 const bounds = {
-  steps: 50_000,
+  steps: 400_000,
   /** Commands within functions, files that are read, and their like. */
   depth: 200,
   /** Characters of all that is expanded, assigned and written; each text counts for 16 more. */
-  characters: 8 << 20,
+  characters: 32 << 20,
 } as const;
 
 /** What is left of the bounds of one script. Throws `NotUnderstood`, with the place, when nothing is. */
