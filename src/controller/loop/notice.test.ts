@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { Observation, ServerFailure } from "../../domain/observation.ts";
-import { failuresBetween } from "./notice.ts";
+import type { Observation, ServerFailure, ServerState } from "../../domain/observation.ts";
+import { aGroup } from "../../domain/testing.ts";
+import { failuresBetween, newsBetween } from "./notice.ts";
 
 test("each failure is news once, also of a server that is started again under the same id", () => {
   const once = failure("i-1");
@@ -12,6 +13,21 @@ test("each failure is news once, also of a server that is started again under th
   ]);
   expect(failuresBetween(seen([once, again]), seen([again]))).toEqual([]);
 });
+
+test("a server has started before it is ready, also when no look has come between", () => {
+  const kinds = (before: readonly ServerState[], after: ServerState) =>
+    newsBetween(withServers(before), withServers([after])).map(({ kind }) => kind);
+  expect(kinds([], "ready")).toEqual(["server.started", "server.ready"]);
+  expect(kinds(["creating"], "ready")).toEqual(["server.started", "server.ready"]);
+  expect(kinds(["starting"], "ready")).toEqual(["server.ready"]);
+  expect(kinds(["ready"], "starting")).toEqual(["server.unready"]);
+  expect(kinds(["ready"], "ready")).toEqual([]);
+  expect(kinds([], "quarantined")).toEqual(["server.quarantined"]);
+});
+
+function withServers(states: readonly ServerState[]): Observation {
+  return { groups: [aGroup(1, states)], routed: [] };
+}
 
 function failure(id: string, restart?: number): ServerFailure {
   return {

@@ -30,10 +30,9 @@ export interface WarningNews {
 export function newsBetween(before: Observation, after: Observation): readonly ServerNews[] {
   const old = serversOf(before);
   const now = serversOf(after);
-  const changed = [...now.values()].flatMap(({ group, server }) => {
-    const kind = changeOf(old.get(server.id)?.server, server);
-    return kind === undefined ? [] : [news(group, server, kind)];
-  });
+  const changed = [...now.values()].flatMap(({ group, server }) =>
+    changesOf(old.get(server.id)?.server, server).map((change) => news(group, server, change)),
+  );
   const gone = [...old.values()].filter(({ server }) => !now.has(server.id));
   return [...changed, ...gone.map(({ group, server }) => news(group, server, "destroyed"))];
 }
@@ -78,10 +77,12 @@ function serversOf(observation: Observation): ReadonlyMap<string, Seen> {
 
 type Change = "started" | "ready" | "unready" | "draining" | "quarantined";
 
-function changeOf(before: ServerObservation | undefined, after: ServerObservation): Change | undefined {
-  if (before?.state === after.state || after.state === "creating") return undefined;
-  if (after.state === "starting") return before?.state === "ready" ? "unready" : "started";
-  return after.state;
+function changesOf(before: ServerObservation | undefined, after: ServerObservation): readonly Change[] {
+  if (before?.state === after.state || after.state === "creating") return [];
+  if (after.state === "starting") return [before?.state === "ready" ? "unready" : "started"];
+  // A server may start and become ready between two looks.
+  const isNew = before === undefined || before.state === "creating";
+  return isNew && after.state === "ready" ? ["started", "ready"] : [after.state];
 }
 
 function news(group: GroupObservation, server: ServerObservation, change: Change | "destroyed"): ServerNews {
