@@ -133,7 +133,7 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
   const release = desired.releases.get(number);
   if (release === undefined) {
     throw new KilnError("release_unknown", `${desired.service} has no release ${number}.`, {
-      hint: `Kept are: ${[...desired.releases.keys()].join(", ")}.`,
+      hint: `There are: ${[...desired.releases.keys()].join(", ")}.`,
     });
   }
   return release;

@@ -133,7 +133,7 @@ function keptRelease(releases: DesiredService["releases"], service: ServiceKey, 
   const release = releases.get(number);
   if (release !== undefined) return release;
   throw new KilnError("release_unknown", `${service} has no release ${number}.`, {
-    hint: `Kept are: ${[...releases.keys()].join(", ") || "none"}.`,
+    hint: `There are: ${[...releases.keys()].join(", ") || "none"}.`,
   });
 }
 

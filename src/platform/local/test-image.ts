@@ -137,3 +137,19 @@ export function testRelease(digest: string, shape: Partial<ServerShape> = {}): R
     createdBy: "test",
   };
 }
+
+/** A release that the router has at `listen`, whose servers answer HTTP at port 8080. */
+export function servedRelease(digest: string, listen: number): Release {
+  return {
+    ...testRelease(digest, { port: 8080 }),
+    health: {
+      check: { kind: "http", path: "/" },
+      intervalMs: 200,
+      timeoutMs: 1000,
+      ready: 1,
+      unready: 50,
+      deadlineMs: 30_000,
+    },
+    traffic: { mode: "http", listen, host: undefined },
+  };
+}

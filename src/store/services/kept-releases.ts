@@ -63,6 +63,6 @@ function requireRelease(db: Database, service: ServiceKey, release: number): voi
   const numbers = rows.map(({ number }) => number);
   if (numbers.includes(release)) return;
   throw new KilnError("release_unknown", `${service} has no release ${release}, or it was pruned.`, {
-    hint: `Kept are: ${numbers.join(", ") || "none"}.`,
+    hint: `There are: ${numbers.join(", ") || "none"}.`,
   });
 }

@@ -14,7 +14,7 @@ import { createFleet } from "../../fleet/fleet.ts";
 import { networkProber } from "../../fleet/health/network-prober.ts";
 import { hostPaths } from "../paths.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
-import { testRelease } from "../test-image.ts";
+import { servedRelease } from "../test-image.ts";
 import { recordedNetwork } from "./choice.ts";
 import { whyNoIpv6 } from "./ipv6.ts";
 import { furnish, isInside, runInside } from "./own-namespaces.ts";
@@ -177,18 +177,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
   /** A release whose server runs `script`, and the port at which the router has it. */
   async function served(script: string) {
     const port = await freePort();
-    const release = {
-      ...testRelease("any", { port: 8080 }),
-      health: {
-        check: { kind: "http", path: "/" },
-        intervalMs: 200,
-        timeoutMs: 1000,
-        ready: 1,
-        unready: 50,
-        deadlineMs: 30_000,
-      },
-      traffic: { mode: "http", listen: port, host: undefined },
-    } as const;
+    const release = servedRelease("any", port);
     images.images.set("any", {
       ...(await images.open("any", aCall())),
       argv: ["/bin/sh", "-c", script],

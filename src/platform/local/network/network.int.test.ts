@@ -15,7 +15,7 @@ import type { Host, HostServer } from "../../fleet/host.ts";
 import { formatSubnet, parseAddress } from "../../linux/addresses.ts";
 import { hostPaths } from "../paths.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
-import { testRelease } from "../test-image.ts";
+import { servedRelease, testRelease } from "../test-image.ts";
 import { recordedNetwork } from "./choice.ts";
 import { bridgeName, mostConnections, portOf } from "./commands.ts";
 import { type DamagedNames, mendableDamages } from "./damages.ts";
@@ -228,18 +228,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
 
     test("under traffic, damage is put right and a lost server replaced without being asked", async () => {
       const port = await freePort();
-      const release = {
-        ...testRelease("any", { port: 8080 }),
-        health: {
-          check: { kind: "http", path: "/" },
-          intervalMs: 200,
-          timeoutMs: 1000,
-          ready: 1,
-          unready: 50,
-          deadlineMs: 30_000,
-        },
-        traffic: { mode: "http", listen: port, host: undefined },
-      } as const;
+      const release = servedRelease("any", port);
       images.images.set("any", {
         ...(await images.open("any", aCall())),
         argv: ["/bin/sh", "-c", answering],
