@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { createProgram } from "../../src/cli/program.ts";
+import { createProgram } from "../../src/cli/program/program.ts";
 
 /** kiln(1) in the language of man(7), from what `kiln help` says of each command. */
 export function manPage(version: string, date: string): string {

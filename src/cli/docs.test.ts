@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
-import { createProgram } from "./program.ts";
+import { createProgram } from "./program/program.ts";
 
 const docs = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
 const program = createProgram("0.0.0", { run: async () => {}, write: () => {} });

@@ -8,8 +8,8 @@ import { createConnect, createRemote } from "./connect.ts";
 import type { Context, Input } from "./context.ts";
 import { Output } from "./output/output.ts";
 import type { Sink } from "./output/sink.ts";
-import { createProgram } from "./program.ts";
-import { usageError } from "./usage-error.ts";
+import { createProgram } from "./program/program.ts";
+import { usageError } from "./program/usage-error.ts";
 
 /** The process around the CLI. */
 export interface World {

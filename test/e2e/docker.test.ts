@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EvidenceReport, ReproductionStatus, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
-import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
+import { TestEngine, whyNoEngine } from "../../src/platform/docker/engine/test-engine.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 import { typeIn } from "./typing.ts";

@@ -1,7 +1,7 @@
 import { Agent, get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ChangePlan, ServiceStatus } from "../../src/controller/operations.ts";
-import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
+import { TestEngine, whyNoEngine } from "../../src/platform/docker/engine/test-engine.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus, TargetStatus } from "../../src/controller/operations.ts";
 import type { ErrorJson } from "../../src/lib/errors.ts";
-import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
+import { TestEngine, whyNoEngine } from "../../src/platform/docker/engine/test-engine.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 

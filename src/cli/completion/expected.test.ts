@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createProgram } from "../program.ts";
+import { createProgram } from "../program/program.ts";
 import { expected } from "./expected.ts";
 
 const program = createProgram("0.0.0", { run: async () => {}, write: () => {} });

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from "commander";
-import { namesOf } from "../help.ts";
+import { namesOf } from "../program/help.ts";
 
 /** Something that may come next on a command line. */
 export interface Word {

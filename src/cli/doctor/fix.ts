@@ -1,8 +1,8 @@
 import { KilnError } from "../../lib/errors.ts";
-import { askConsent } from "../ask-consent.ts";
 import type { Context } from "../context.ts";
-import { installSystemPackages } from "../system-packages.ts";
+import { askConsent } from "../input/ask-consent.ts";
 import { findMissingPackages } from "./programs.ts";
+import { installSystemPackages } from "./system-packages.ts";
 
 /** Installs the Debian packages of missing programs, after a yes. Throws `not_root`, `usage`, `cancelled`, `tool_missing`. */
 export async function fixPrograms(context: Context, isConsented: boolean): Promise<void> {

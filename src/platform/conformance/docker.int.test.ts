@@ -12,7 +12,7 @@ import { haproxyRouter } from "../../router/haproxy/haproxy-router.ts";
 import { missingHaproxy } from "../../router/haproxy/process/installation.ts";
 import { noSecret } from "../../router/test-certificates.ts";
 import { dockerHost } from "../docker/docker-host.ts";
-import { TestEngine, whyNoEngine } from "../docker/test-engine.ts";
+import { TestEngine, whyNoEngine } from "../docker/engine/test-engine.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
 import type { Host } from "../fleet/host.ts";

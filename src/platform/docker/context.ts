@@ -4,13 +4,13 @@ import type { EvidenceKeeper } from "../contract/evidence.ts";
 import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { FleetRecords } from "../fleet/records.ts";
 import type { HostInspector } from "../linux/inspector.ts";
-import type { Engine } from "./engine.ts";
+import type { ContainerRecord } from "./containers/record.ts";
+import type { Removal } from "./containers/removal.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { EnginePresence } from "./engine/presence.ts";
 import type { EngineImages } from "./images.ts";
 import type { EngineNames } from "./names.ts";
 import type { EngineNetwork } from "./network.ts";
-import type { EnginePresence } from "./presence.ts";
-import type { ContainerRecord } from "./record.ts";
-import type { Removal } from "./removal.ts";
 
 /** What all parts of the Docker host work with. */
 export interface DockerContext {

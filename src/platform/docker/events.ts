@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline";
 import type { ServerId } from "../../domain/ids.ts";
 import { toKilnError } from "../../lib/errors.ts";
-import { containerEvent } from "./answers.ts";
 import type { DockerContext } from "./context.ts";
+import { containerEvent } from "./engine/answers.ts";
 import { label, ours } from "./names.ts";
 
 /** Between tries to listen again: a stopped engine refuses at once, and it is to be known soon when it answers. */

@@ -4,8 +4,8 @@ import { KilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
 import type { Call } from "../contract/call.ts";
 import type { ImagePacker, PackedImage } from "../contract/images.ts";
-import { engineInfo, inspectedImage, loadProgress } from "./answers.ts";
-import type { Engine } from "./engine.ts";
+import { engineInfo, inspectedImage, loadProgress } from "./engine/answers.ts";
+import type { Engine } from "./engine/engine.ts";
 
 /** An image that the engine has. */
 export interface LoadedImage {

@@ -3,8 +3,8 @@ import { toKilnError } from "../../lib/errors.ts";
 import type { Call } from "../contract/call.ts";
 import type { DriftSource } from "../contract/drift-source.ts";
 import { parseServerId } from "../fleet/server-id.ts";
-import { type ListedContainer, listedContainers } from "./answers.ts";
 import type { DockerContext } from "./context.ts";
+import { type ListedContainer, listedContainers } from "./engine/answers.ts";
 import { label, ours } from "./names.ts";
 
 type Host = Pick<DockerContext, "engine" | "names" | "clock" | "log">;

@@ -2,8 +2,8 @@ import { KilnError } from "../../lib/errors.ts";
 import { createLock } from "../../lib/locks.ts";
 import type { Call } from "../contract/call.ts";
 import { chooseAddress, formatAddress, parseAddress, parseSubnet } from "../linux/addresses.ts";
-import { inspectedNetwork } from "./answers.ts";
-import type { Engine } from "./engine.ts";
+import { inspectedNetwork } from "./engine/answers.ts";
+import type { Engine } from "./engine/engine.ts";
 import type { EngineNames } from "./names.ts";
 
 /** The target's own bridge, and a place on it for each server. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type EngineInfo, engineInfo } from "./answers.ts";
+import { type EngineInfo, engineInfo } from "./engine/answers.ts";
 import { readinessOf } from "./probe.ts";
 
 /** What Debian 12's engine says on a machine with everything, with live-restore. */

@@ -2,8 +2,8 @@ import type { IntegrityTier } from "../../domain/drift/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Call } from "../contract/call.ts";
 import type { Gap, Readiness } from "../contract/readiness.ts";
-import { type EngineInfo, engineInfo } from "./answers.ts";
-import type { Engine } from "./engine.ts";
+import { type EngineInfo, engineInfo } from "./engine/answers.ts";
+import type { Engine } from "./engine/engine.ts";
 
 /** See `Host.probe`. */
 export async function probeEngine(engine: Engine, call: Call): Promise<Readiness> {

@@ -2,11 +2,11 @@ import { KilnError } from "../../lib/errors.ts";
 import { invalidSpec, placeAt } from "../rules/findings.ts";
 import type { MapEntry, MapTree } from "../yaml/tree.ts";
 import { tidyName } from "../yaml/values.ts";
-import { parseEnvFile } from "./env-file.ts";
 import { Notes, type Remark } from "./notes.ts";
-import { parseCompose } from "./parse.ts";
-import type { ComposeProject } from "./project.ts";
-import { type ComposeDraft, draftOf } from "./service.ts";
+import { parseEnvFile } from "./project/env-file.ts";
+import { parseCompose } from "./project/parse.ts";
+import type { ComposeProject } from "./project/project.ts";
+import { type ComposeDraft, draftOf } from "./service/service.ts";
 import { together } from "./together.ts";
 import { kilnYaml } from "./write.ts";
 

@@ -5,7 +5,7 @@ import { KilnError } from "../../lib/errors.ts";
 import { loadSpecs } from "../load.ts";
 import { readSpecText } from "../yaml/source.ts";
 import { importCompose } from "./compose.ts";
-import { projectIn } from "./project.ts";
+import { projectIn } from "./project/project.ts";
 
 /** Every folder of `golden` is a project as people have them; `NAME.txt` holds what they get. `vitest -u` rewrites them: check the difference. */
 const golden = join(import.meta.dirname, "golden");

@@ -1,6 +1,6 @@
 import type { SpecFinding } from "../rules/findings.ts";
 import { type MapEntry, pathText, type YamlTree } from "../yaml/tree.ts";
-import { reference } from "./interpolate.ts";
+import { reference } from "./project/interpolate.ts";
 
 /** Something of the Compose file that kiln.yaml does not have as it is written there. */
 export interface Remark extends SpecFinding {

@@ -1,7 +1,7 @@
 import type { MapTree } from "../yaml/tree.ts";
-import type { Variable } from "./environment.ts";
 import type { Notes } from "./notes.ts";
-import type { ComposeDraft } from "./service.ts";
+import type { Variable } from "./project/environment.ts";
+import type { ComposeDraft } from "./service/service.ts";
 
 /**
  * What only shows where services are looked at side by side. `names`: theirs in the Compose file, by those in kiln.yaml. Returns the drafts with

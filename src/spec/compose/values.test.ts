@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of Compose files.
 import { expect, test } from "vitest";
-import { parseEnvFile } from "./env-file.ts";
-import { interpolate } from "./interpolate.ts";
+import { parseEnvFile } from "./project/env-file.ts";
+import { interpolate } from "./project/interpolate.ts";
 import { durationOf, sizeOf, wordsOf } from "./units.ts";
 
 const variables = new Map([

@@ -1,5 +1,5 @@
 import { Document, isMap, isSeq, visit } from "yaml";
-import type { ComposeDraft } from "./service.ts";
+import type { ComposeDraft } from "./service/service.ts";
 
 /** A remark as a line of the file says it. */
 export interface WrittenRemark {

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
-import { projectIn } from "../compose/project.ts";
+import { projectIn } from "../compose/project/project.ts";
 import { loadSpecs } from "../load.ts";
 import { readSpecText } from "../yaml/source.ts";
 import { importKamal, isKamal } from "./kamal.ts";

@@ -1,9 +1,9 @@
 import { filesOf, type Imported, nothingToTake, placedRemarks } from "../compose/compose.ts";
 import { Notes } from "../compose/notes.ts";
-import { parseForeign } from "../compose/parse.ts";
-import { given } from "../compose/process.ts";
-import type { ComposeProject } from "../compose/project.ts";
-import type { ComposeDraft } from "../compose/service.ts";
+import { parseForeign } from "../compose/project/parse.ts";
+import type { ComposeProject } from "../compose/project/project.ts";
+import { given } from "../compose/service/process.ts";
+import type { ComposeDraft } from "../compose/service/service.ts";
 import { together } from "../compose/together.ts";
 import { invalidSpec } from "../rules/findings.ts";
 import type { MapTree, YamlTree } from "../yaml/tree.ts";

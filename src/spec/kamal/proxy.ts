@@ -1,5 +1,5 @@
 import type { Notes } from "../compose/notes.ts";
-import { given } from "../compose/process.ts";
+import { given } from "../compose/service/process.ts";
 import type { YamlTree } from "../yaml/tree.ts";
 import { reportProxy } from "./other-keys.ts";
 import { at } from "./trees.ts";

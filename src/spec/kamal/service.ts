@@ -1,7 +1,7 @@
-import { type Environment, secretName } from "../compose/environment.ts";
 import type { Notes } from "../compose/notes.ts";
-import type { ComposeProject } from "../compose/project.ts";
-import { type ComposeDraft, draftOf } from "../compose/service.ts";
+import { type Environment, secretName } from "../compose/project/environment.ts";
+import type { ComposeProject } from "../compose/project/project.ts";
+import { type ComposeDraft, draftOf } from "../compose/service/service.ts";
 import type { MapTree, YamlTree } from "../yaml/tree.ts";
 import { reportOptions } from "./other-keys.ts";
 import { at, list, map, scalar } from "./trees.ts";

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { roles } from "../../../domain/access/access.ts";
-import { collected, command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
-import { parseDuration } from "../../numbers.ts";
+import { collected, command, group, type LoadCommand, reasonHelp } from "../../program/declare.ts";
+import { parseDuration } from "../../program/numbers.ts";
 
 export function addAccessCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Controllers over the network:");

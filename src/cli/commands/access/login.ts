@@ -1,7 +1,7 @@
 import { loginText, parseLoginText } from "../../../domain/access/login-text.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { readValue } from "../../read-value.ts";
+import { readValue } from "../../input/read-value.ts";
 import {
   localContext,
   readContexts,

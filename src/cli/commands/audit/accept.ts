@@ -1,9 +1,9 @@
 import { mostFindings } from "../../../audit/replay.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { AcceptRequest } from "../../api.ts";
-import { askReason } from "../../ask-reason.ts";
 import { type ReplayOptions, replayLog } from "../../audit/replay-log.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { askReason } from "../../input/ask-reason.ts";
 import { plainText } from "../../output/text.ts";
 import { plural } from "../../output/units.ts";
 

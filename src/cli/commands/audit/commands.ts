@@ -7,8 +7,8 @@ import {
   intoFile,
   type LoadCommand,
   reasonHelp,
-} from "../../declare.ts";
-import { parseSince, parseTail } from "../../numbers.ts";
+} from "../../program/declare.ts";
+import { parseSince, parseTail } from "../../program/numbers.ts";
 
 export function addAuditCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Audit:");

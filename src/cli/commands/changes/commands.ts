@@ -10,8 +10,8 @@ import {
   planHelp,
   reasonHelp,
   theOne,
-} from "../../declare.ts";
-import { parseCount, parseExpected, parseRelease } from "../../numbers.ts";
+} from "../../program/declare.ts";
+import { parseCount, parseExpected, parseRelease } from "../../program/numbers.ts";
 
 export function addChangeCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Change services:");

@@ -1,10 +1,10 @@
 import type { ServiceKey } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { ServiceStatus } from "../../api.ts";
-import { askConsent } from "../../ask-consent.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { printPlan } from "../../deploy/plan-text.ts";
+import { askConsent } from "../../input/ask-consent.ts";
 import { formatDuration, plural } from "../../output/units.ts";
 import { requireService, type ServiceOptions } from "../../project.ts";
 import { requireStatus } from "../../services.ts";

@@ -1,11 +1,11 @@
 import type { ServiceKey } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client } from "../../api.ts";
-import { askConsent } from "../../ask-consent.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { admissionWarnings } from "../../deploy/admission-text.ts";
 import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { printPlan } from "../../deploy/plan-text.ts";
+import { askConsent } from "../../input/ask-consent.ts";
 import { requireService, type ServiceOptions } from "../../project.ts";
 import { finishRollout } from "../../rollout/finish.ts";
 import { requireStatus } from "../../services.ts";

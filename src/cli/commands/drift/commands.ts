@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, group, intoFile, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { command, group, intoFile, type LoadCommand, reasonHelp } from "../../program/declare.ts";
 
 export function addDriftCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Changed servers:");

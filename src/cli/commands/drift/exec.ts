@@ -1,10 +1,10 @@
 import { PassThrough } from "node:stream";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client, ExecGrant } from "../../api.ts";
-import { askReason } from "../../ask-reason.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { runRecorded } from "../../exec/run-recorded.ts";
 import { openTranscript } from "../../exec/transcript.ts";
+import { askReason } from "../../input/ask-reason.ts";
 
 interface ExecOptions {
   readonly reason?: string;

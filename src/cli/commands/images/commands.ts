@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { collected, command, group, intoFile, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { collected, command, group, intoFile, type LoadCommand, reasonHelp } from "../../program/declare.ts";
 
 export function addImageCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Images:");

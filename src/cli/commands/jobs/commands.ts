@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
-import { parseRunNumber } from "../../numbers.ts";
+import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../program/declare.ts";
+import { parseRunNumber } from "../../program/numbers.ts";
 
 export function addJobCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Jobs:");

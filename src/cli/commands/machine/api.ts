@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { askPlainly } from "../../../api/client/client.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { readValue } from "../../input/read-value.ts";
 import { whoAmI } from "../../people.ts";
-import { readValue } from "../../read-value.ts";
 
 interface Options {
   readonly input?: string;

@@ -7,8 +7,8 @@ import {
   intoFile,
   type LoadCommand,
   reasonHelp,
-} from "../../declare.ts";
-import { parsePort } from "../../numbers.ts";
+} from "../../program/declare.ts";
+import { parsePort } from "../../program/numbers.ts";
 
 export function addMachineCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("This machine:");

@@ -6,6 +6,7 @@ import { createConnect } from "../../connect.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { buildProject } from "../../deploy/build-progress.ts";
 import { checkedRelease, deployRequest, unbuiltRelease } from "../../deploy/deploy-request.ts";
+import { installSystemPackages } from "../../doctor/system-packages.ts";
 import { errorLines } from "../../output/error-lines.ts";
 import { formatDuration } from "../../output/units.ts";
 import { openProject, type Project } from "../../project.ts";
@@ -24,7 +25,6 @@ import {
 import { followRollout } from "../../rollout/follow.ts";
 import { failureLines } from "../../rollout/summary.ts";
 import { statusOf } from "../../services.ts";
-import { installSystemPackages } from "../../system-packages.ts";
 
 interface QuickstartOptions {
   readonly keep?: boolean;

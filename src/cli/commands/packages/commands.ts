@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, group, type LoadCommand } from "../../declare.ts";
+import { command, group, type LoadCommand } from "../../program/declare.ts";
 
 export function addPackageCommands(program: Command, load: LoadCommand): void {
   const packages = group(program, "packages", "check Debian packages before they are named in kiln.yaml");

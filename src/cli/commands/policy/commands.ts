@@ -8,14 +8,14 @@ import {
   type LoadCommand,
   planHelp,
   reasonHelp,
-} from "../../declare.ts";
+} from "../../program/declare.ts";
 import {
   parseCandidate,
   parseDuration,
   parseExpected,
   parsePlan,
   parseRolloutNumber,
-} from "../../numbers.ts";
+} from "../../program/numbers.ts";
 
 const which = "an environment; `none`: services without one";
 

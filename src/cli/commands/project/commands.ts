@@ -6,8 +6,8 @@ import {
   fromFile,
   type LoadCommand,
   reasonHelp,
-} from "../../declare.ts";
-import { parseExpected, parsePlanPath } from "../../numbers.ts";
+} from "../../program/declare.ts";
+import { parseExpected, parsePlanPath } from "../../program/numbers.ts";
 
 const everyService = "every service of every kiln.yaml in the folder and below; default: the current folder";
 

@@ -31,7 +31,7 @@ export async function run(context: Context, { from }: InitOptions): Outcome {
 /** Each service of a Compose or Kamal file. Paths in it are relative to its project's folder, and so is what is written. */
 async function takeOver(context: Context, path: string): Outcome {
   const [{ projectIn }, { readSpecText }, { importKamal, isKamal }] = await Promise.all([
-    import("../../../spec/compose/project.ts"),
+    import("../../../spec/compose/project/project.ts"),
     import("../../../spec/yaml/source.ts"),
     import("../../../spec/kamal/kamal.ts"),
   ]);

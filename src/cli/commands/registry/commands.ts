@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, group, type LoadCommand } from "../../declare.ts";
+import { command, group, type LoadCommand } from "../../program/declare.ts";
 
 export function addRegistryCommands(program: Command, load: LoadCommand): void {
   const registry = group(program, "registry", "log in to registries, with the files of Docker");

@@ -2,8 +2,8 @@ import { isThisMachine, parseReference, type Reference } from "../../../image/re
 import { KilnError } from "../../../lib/errors.ts";
 import { nearest } from "../../../lib/nearest.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { readValue } from "../../input/read-value.ts";
 import { plainText, table } from "../../output/text.ts";
-import { readValue } from "../../read-value.ts";
 
 interface LoginOptions {
   readonly username: string;

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
+import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../program/declare.ts";
 
 export function addSecretCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Secrets:");

@@ -2,12 +2,12 @@ import { KilnError } from "../../../lib/errors.ts";
 import type { SecretVersion } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { ChangeOptions } from "../../deploy/change-options.ts";
+import { readValue } from "../../input/read-value.ts";
 import { plainText, table } from "../../output/text.ts";
 import { formatTime } from "../../output/units.ts";
 import { findService, requireService, type ServiceOptions } from "../../project.ts";
-import { readValue } from "../../read-value.ts";
-import { requireSecretName, requireServiceKey } from "../../secret-name.ts";
 import { statusOf } from "../../services.ts";
+import { requireSecretName, requireServiceKey } from "./secret-name.ts";
 
 export async function list(context: Context, options: ServiceOptions, service?: string): Outcome {
   const key = await findService(context.cwd, options, service);

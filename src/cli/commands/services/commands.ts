@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { command, following, fromFile, type LoadCommand, theOne } from "../../declare.ts";
-import { parseSince, parseTail, parseText, parseTimeout } from "../../numbers.ts";
+import { command, following, fromFile, type LoadCommand, theOne } from "../../program/declare.ts";
+import { parseSince, parseTail, parseText, parseTimeout } from "../../program/numbers.ts";
 
 export function addServiceCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Inspect services:");

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
-import { parseInterval } from "../../numbers.ts";
+import { command, group, type LoadCommand, reasonHelp } from "../../program/declare.ts";
+import { parseInterval } from "../../program/numbers.ts";
 
 const theService = "the service that follows it, as in `kiln source ls`";
 const whichEnvironment = "the environment of the service";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
-import { parsePair } from "../../numbers.ts";
+import { command, group, type LoadCommand, reasonHelp } from "../../program/declare.ts";
+import { parsePair } from "../../program/numbers.ts";
 
 export function addTargetCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Targets:");

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { command, group, type LoadCommand, reasonHelp } from "../../program/declare.ts";
 
 export function addTrustCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Trust:");

@@ -1,5 +1,5 @@
-import { askConsent } from "../../ask-consent.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { askConsent } from "../../input/ask-consent.ts";
 import { formatBytes, formatDuration, formatTime } from "../../output/units.ts";
 import { requireService, type ServiceOptions } from "../../project.ts";
 import { requireVolume } from "./look.ts";

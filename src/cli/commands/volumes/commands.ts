@@ -1,5 +1,13 @@
 import type { Command } from "commander";
-import { command, fromFile, group, intoFile, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
+import {
+  command,
+  fromFile,
+  group,
+  intoFile,
+  type LoadCommand,
+  reasonHelp,
+  theOne,
+} from "../../program/declare.ts";
 
 const name = "the name, as in kiln.yaml";
 const yes = "do not ask";

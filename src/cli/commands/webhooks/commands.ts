@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { webhookFormats } from "../../../domain/webhook.ts";
-import { collected, command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
-import { parseSequence } from "../../numbers.ts";
+import { collected, command, group, type LoadCommand, reasonHelp } from "../../program/declare.ts";
+import { parseSequence } from "../../program/numbers.ts";
 
 const theWebhook = "a webhook, as in `kiln webhook ls`";
 

@@ -1,10 +1,10 @@
 import type { WebhookFormat } from "../../../domain/webhook.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { readValue } from "../../input/read-value.ts";
 import type { Style } from "../../output/style.ts";
 import { plainText, table } from "../../output/text.ts";
 import { formatAge, plural } from "../../output/units.ts";
-import { readValue } from "../../read-value.ts";
 
 type Webhooks = Awaited<ReturnType<Awaited<ReturnType<Context["connect"]>>["webhooks"]>>;
 
