@@ -6,31 +6,21 @@ import { redirected } from "./redirections.ts";
 import { ScriptBounds } from "./script-bounds.ts";
 import { special } from "./special-commands.ts";
 import { NotUnderstood, type ShellCommand } from "./syntax.ts";
+import { ShellVariables } from "./variables.ts";
 import type { Shell, ShellStreams, ShellWorld } from "./world.ts";
-
-interface State {
-  readonly variables: Map<string, string>;
-  readonly positional: readonly string[];
-  /** `$0` */
-  readonly name: string;
-}
-
-/** Another script begins with options of its own. */
-const ofGetopts: ReadonlySet<string> = new Set(["OPTIND", "KILN_OPTION"]);
 
 /** An interpreter of the shell language (POSIX.1-2017, XCU chapter 2) that runs no program: commands are functions on a world. */
 export class ShellInterpreter implements Shell {
   readonly world: ShellWorld;
-  #state: State;
+  readonly #variables: ShellVariables;
   #functions = new Map<string, ShellCommand>();
   #status = 0;
   #stopsAtFailure = false;
   readonly #bounds = new ScriptBounds();
-  #locals: Map<string, string | undefined> | undefined;
 
   constructor(world: ShellWorld, variables: ReadonlyMap<string, string>, positional: readonly string[]) {
     this.world = world;
-    this.#state = { variables: new Map(variables), positional, name: "postinst" };
+    this.#variables = new ShellVariables(variables, positional);
   }
 
   /** The exit status of a script. Throws `NotUnderstood`, with the command that is not understood. */
@@ -50,35 +40,32 @@ export class ShellInterpreter implements Shell {
   }
 
   variable(name: string): string | undefined {
-    const { variables, positional } = this.#state;
-    if (name === "?") return String(this.#status);
-    if (name === "#") return String(positional.length);
-    if (name === "@" || name === "*") return positional.join(" ");
-    if (name === "0") return this.#state.name;
-    if (name === "$") return "1";
-    if (/^[0-9]+$/.test(name)) return positional[Number(name) - 1];
-    return variables.get(name);
+    return name === "?" ? String(this.#status) : this.#variables.get(name);
+  }
+
+  assign(name: string, value: string): void {
+    this.#variables.set(name, this.limited(value));
   }
 
   unset(name: string): void {
-    this.#state.variables.delete(name);
+    this.#variables.unset(name);
+  }
+
+  keepLocal(name: string): void {
+    this.#variables.keepLocal(name);
+  }
+
+  get positional(): readonly string[] {
+    return this.#variables.positional;
   }
 
   setPositional(positional: readonly string[]): void {
-    this.#state = { ...this.#state, positional };
+    this.#variables.positional = positional;
   }
 
   /** `set -e` and `set +e`. */
   stopAtFailure(stops: boolean): void {
     this.#stopsAtFailure = stops;
-  }
-
-  get positional(): readonly string[] {
-    return this.#state.positional;
-  }
-
-  assign(name: string, value: string): void {
-    this.#state.variables.set(name, this.limited(value));
   }
 
   /** What a command writes, in a shell of its own. */
@@ -109,8 +96,7 @@ export class ShellInterpreter implements Shell {
     this.#functions = new Map();
     try {
       return this.#apart(() => {
-        const variables = new Map([...this.#state.variables].filter(([name]) => !ofGetopts.has(name)));
-        this.#state = { variables, positional: args, name: path };
+        this.#variables.becomeScript(path, args);
         this.#stopsAtFailure = false;
         return this.source(text, streams);
       });
@@ -225,19 +211,16 @@ export class ShellInterpreter implements Shell {
     return negated ? Number(status === 0) : status;
   }
 
-  /** Variables that are set inside are not set outside. */
+  /** A shell of its own, whose end is not the script's. */
   #apart(work: () => number): number {
-    const before = this.#state;
     const stops = this.#stopsAtFailure;
     const { folder, umask } = this.world;
-    this.#state = { ...before, variables: new Map(before.variables) };
     try {
-      return work();
+      return this.#variables.apart(work);
     } catch (thrown) {
       if (thrown instanceof ShellExit) return thrown.status;
       throw thrown;
     } finally {
-      this.#state = before;
       this.#stopsAtFailure = stops;
       this.world.folder = folder;
       this.world.umask = umask;
@@ -263,23 +246,16 @@ export class ShellInterpreter implements Shell {
           ? redirected(this, command.redirections, streams, () => status)
           : status;
       }
-      const given = command.assignments.map((one) => [one.name, expandAssignment(this, one.value)] as const);
+      const given = command.assignments.map(
+        (one) => [one.name, this.limited(expandAssignment(this, one.value))] as const,
+      );
       return redirected(this, command.redirections, streams, (inner) =>
-        this.#withVariables(given, () => this.#call(name, args, inner, isCondition)),
+        this.#variables.assigned(given, () => this.#call(name, args, inner, isCondition)),
       );
     } catch (thrown) {
       if (thrown instanceof NotUnderstood && thrown.message === "") throw new NotUnderstood(command.source);
       throw thrown;
     }
-  }
-
-  #withVariables(given: readonly (readonly [string, string])[], work: () => number): number {
-    if (given.length === 0) return work();
-    const before = given.map(([name]) => [name, this.#state.variables.get(name)] as const);
-    for (const [name, value] of given) this.assign(name, value);
-    const status = work();
-    this.#restore(before);
-    return status;
   }
 
   /** Runs a command by its name. */
@@ -304,33 +280,12 @@ export class ShellInterpreter implements Shell {
     streams: ShellStreams,
     isCondition: boolean,
   ): number {
-    const { positional } = this.#state;
-    const outer = this.#locals;
-    const locals = new Map<string, string | undefined>();
-    this.#locals = locals;
-    this.#state = { ...this.#state, positional: args };
     try {
-      return this.#execute(body, streams, isCondition);
+      return this.#variables.ofFunction(args, () => this.#execute(body, streams, isCondition));
     } catch (thrown) {
       if (thrown instanceof Return) return thrown.status;
       throw thrown;
-    } finally {
-      this.#locals = outer;
-      this.#restore(locals);
-      this.#state = { ...this.#state, positional };
     }
-  }
-
-  #restore(values: Iterable<readonly [string, string | undefined]>): void {
-    for (const [name, value] of values) {
-      if (value === undefined) this.#state.variables.delete(name);
-      else this.#state.variables.set(name, value);
-    }
-  }
-
-  /** `local`: has its old value again when the function ends. */
-  keepLocal(name: string): void {
-    if (this.#locals && !this.#locals.has(name)) this.#locals.set(name, this.#state.variables.get(name));
   }
 
   isFunction(name: string): boolean {
