@@ -9,6 +9,7 @@ export default defineConfig({
     outDir: "../../dist/dashboard",
     emptyOutDir: true,
     target: "es2024",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // the first with light-dark()
     assetsInlineLimit: 0,
     modulePreload: false,
   },

@@ -1,5 +1,5 @@
-import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
+import { Crumbs } from "../parts/crumbs.tsx";
 import { wishFor } from "../plan/change.ts";
 import { useAnswer } from "../store.ts";
 
@@ -16,15 +16,9 @@ export function DiffView({ service, from, to }: DiffProps) {
   const state = history.value?.releases.find(({ release }) => release.number === to)?.state;
   return (
     <section>
-      <nav class="crumbs" aria-label="Where this is">
-        <Go to={{ view: "now" }}>Now</Go>
-        <span aria-hidden="true">/</span>
-        <Go to={{ view: "service", service }}>{service}</Go>
-        <span aria-hidden="true">/</span>
-        <span>
-          {from} against {to}
-        </span>
-      </nav>
+      <Crumbs service={service}>
+        {from} against {to}
+      </Crumbs>
       <header class="serving">
         <div>
           <p class="eyebrow">{service}</p>

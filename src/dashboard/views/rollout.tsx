@@ -1,8 +1,8 @@
 import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
-import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Crumbs } from "../parts/crumbs.tsx";
 import { Ago } from "../parts/time.tsx";
 import { LifelinesPicture } from "../pictures/lifelines.tsx";
 import { SharesPicture } from "../pictures/shares.tsx";
@@ -23,13 +23,7 @@ export function RolloutView({ service, id }: { readonly service: string; readonl
   const held = useAnswer("rollout", { id });
   return (
     <section>
-      <nav class="crumbs" aria-label="Where this is">
-        <Go to={{ view: "now" }}>Now</Go>
-        <span aria-hidden="true">/</span>
-        <Go to={{ view: "service", service }}>{service}</Go>
-        <span aria-hidden="true">/</span>
-        <span>rollout {id}</span>
-      </nav>
+      <Crumbs service={service}>rollout {id}</Crumbs>
       <Answered held={held}>{(rollout) => <OneRollout rollout={rollout} />}</Answered>
     </section>
   );

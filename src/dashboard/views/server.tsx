@@ -3,6 +3,7 @@ import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Crumbs } from "../parts/crumbs.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 import { LifelinesPicture } from "../pictures/lifelines.tsx";
@@ -20,13 +21,7 @@ export function ServerView({ service, server }: { readonly service: string; read
   const [first] = log.value ?? [];
   return (
     <section>
-      <nav class="crumbs" aria-label="Where this is">
-        <Go to={{ view: "now" }}>Now</Go>
-        <span aria-hidden="true">/</span>
-        <Go to={{ view: "service", service }}>{service}</Go>
-        <span aria-hidden="true">/</span>
-        <span>{server}</span>
-      </nav>
+      <Crumbs service={service}>{server}</Crumbs>
       <header class="serving">
         <div>
           <p class="eyebrow">{service}</p>

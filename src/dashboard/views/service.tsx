@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Answer } from "../../api/contract/types.ts";
-import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Crumbs } from "../parts/crumbs.tsx";
 import { ServerBlocks } from "../parts/servers.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Words } from "../parts/words.tsx";
@@ -29,11 +29,7 @@ export function ServiceView({ service }: { readonly service: string }) {
   const source = useSource(service);
   return (
     <section>
-      <nav class="crumbs" aria-label="Where this is">
-        <Go to={{ view: "now" }}>Now</Go>
-        <span aria-hidden="true">/</span>
-        <span>{service}</span>
-      </nav>
+      <Crumbs>{service}</Crumbs>
       <Answered held={status}>
         {(now) => (
           <>
