@@ -113,6 +113,8 @@ module.exports = {
       "terraform-provider/",
       "controller/operations\\.ts",
       platformContract,
+      // What a command installs on a cluster.
+      "platform/kubernetes/install/",
       "api/contract/",
       "api/client/",
       "spec/",

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { exec } from "../src/lib/process/exec.ts";
-import { isNeeded } from "./deb/content.ts";
+import { isNeeded } from "../src/lib/runtime-files.ts";
 
 /** The checkout that packages are made of. */
 

@@ -24,8 +24,8 @@ import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { systemdUnit } from "../src/cli/local-controller/systemd-unit.ts";
 import { exec } from "../src/lib/process/exec.ts";
+import { productionPackages, runtimeFiles } from "../src/lib/runtime-files.ts";
 import { checkout, copyPackage, description, git, identityOf, inCheckout, put, version } from "./checkout.ts";
-import { productionPackages, runtimeFiles } from "./deb/content.ts";
 import { architectures, controlFile, debianVersion } from "./deb/control.ts";
 import { manPage } from "./deb/man-page.ts";
 

@@ -20,8 +20,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { exec } from "../src/lib/process/exec.ts";
+import { productionPackages, runtimeFiles } from "../src/lib/runtime-files.ts";
 import { checkout, copyPackage, git, identityOf, inCheckout, put, version } from "./checkout.ts";
-import { productionPackages, runtimeFiles } from "./deb/content.ts";
 import { packageJson, withJavaScriptNames } from "./npm/content.ts";
 
 /** What only a checkout needs: how it is set up, and the sources of the dashboard. */

@@ -2,7 +2,7 @@
  * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
  * by systemd; `probe` as its argument prints what this machine can do and ends. A command that starts it says `--json`: then
  * a fault is printed as JSON; `--replace`: it takes the place of the running controller. `--metrics ADDRESS` also serves
- * `/metrics` there.
+ * `/metrics` there; `--setup FILE` says what it has from the start.
  */
 import { chmod, rm } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -26,6 +26,7 @@ import type { Operations } from "./controller/operations.ts";
 import { type CommitDeploys, deployCommit } from "./controller/sources/deploy-commit.ts";
 import { startSources } from "./controller/sources/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
+import { addTargetsOf, listenAs, readSetup } from "./controller/targets/setup.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
 import { startWebhooks } from "./controller/webhooks/operations.ts";
 import { post } from "./controller/webhooks/post.ts";
@@ -54,7 +55,7 @@ import { version } from "./lib/version.ts";
 import type { EvidenceKeeper } from "./platform/contract/evidence.ts";
 import { openTarget, requireValid } from "./platform/open-target.ts";
 import { registry, type Surroundings } from "./platform/registry.ts";
-import { unopenedPlatform } from "./platform/unopened.ts";
+import { absentPlatform, unopenedPlatform } from "./platform/unopened.ts";
 import { holdState } from "./store/sqlite/lock.ts";
 import { requireKnownVersion } from "./store/sqlite/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -100,11 +101,13 @@ async function probe(state: StateFolder): Promise<void> {
 
 async function run(state: StateFolder): Promise<void> {
   process.umask(0o077);
+  const setup = readSetup(argument("setup"));
   ensureStateFolder(state);
   const code = readCode();
   if (process.argv.includes("--replace")) await endFormer(state);
   using _lock = await holdState(state.controllerLock, { pid: process.pid, code, startedBy: starter() });
-  const log = openLog(state.controllerLog);
+  // Of a pod, its output is what people can read.
+  const log = openLog(setup === undefined ? state.controllerLog : 1);
   using store = openStore(state.database, { clock });
   const auditor = startAuditor({
     ...{ store, clock, log },
@@ -114,8 +117,12 @@ async function run(state: StateFolder): Promise<void> {
   const around = surroundings(state, log, store, evidence);
   const platforms: Platforms = {
     requireValid: (target) => requireValid(registry, target),
-    open: (target) => openSite(around, target),
+    open: (target) =>
+      setup?.local === false && target.name === localTarget.name
+        ? Promise.resolve({ target, platform: absentPlatform(target) })
+        : openSite(around, target),
   };
+  if (setup !== undefined) addTargetsOf(setup, { store, platforms, log });
   const stopped = Promise.withResolvers<void>();
   const images = createImageOperations({ store, state, clock });
   const releasing = createImageReleasing({
@@ -179,6 +186,7 @@ async function run(state: StateFolder): Promise<void> {
   };
   // First the network: an answer over the socket may say how others reach this controller.
   await access.start();
+  if (setup !== undefined) await listenAs(setup, { store, operations });
   const api = await listen(operations, others, state, log);
   using _metrics = await openMetrics(metering, log);
   log.info({ pid: process.pid, version }, "the controller has started");
@@ -250,13 +258,19 @@ async function listen(
   return api;
 }
 
+/** The value of `--NAME VALUE`. */
+function argument(name: "metrics" | "setup"): string | undefined {
+  const value = parseArgs({ options: { [name]: { type: "string" } }, strict: false }).values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
 /** Where `--metrics` says, if it does. Servers need their controller more than anyone needs figures, so it runs without them. */
 async function openMetrics({ scrape }: Metering, log: Logger): Promise<Disposable> {
-  const { values } = parseArgs({ options: { metrics: { type: "string" } }, strict: false });
-  if (typeof values.metrics !== "string") return { [Symbol.dispose]: () => {} };
+  const asked = argument("metrics");
+  if (asked === undefined) return { [Symbol.dispose]: () => {} };
   const { listenForMetrics } = await import("./api/routes/metrics.ts");
   try {
-    const server = await listenForMetrics(parseLoopback(values.metrics), scrape, log);
+    const server = await listenForMetrics(parseLoopback(asked), scrape, log);
     return {
       [Symbol.dispose]: () => {
         server.close();
@@ -264,7 +278,7 @@ async function openMetrics({ scrape }: Metering, log: Logger): Promise<Disposabl
       },
     };
   } catch (error) {
-    log.error({ err: toKilnError(error), address: values.metrics }, "metrics cannot be served there");
+    log.error({ err: toKilnError(error), address: asked }, "metrics cannot be served there");
     return { [Symbol.dispose]: () => {} };
   }
 }

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { isNeeded, productionPackages, runtimeFiles } from "../../src/lib/runtime-files.ts";
 import { systemPackages } from "../../src/lib/system-packages.ts";
-import { isNeeded, productionPackages, runtimeFiles } from "./content.ts";
 import { controlFile, debianVersion } from "./control.ts";
 import { manPage } from "./man-page.ts";
 

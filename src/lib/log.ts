@@ -3,8 +3,8 @@ import { type Logger, pino } from "pino";
 
 export type { Logger };
 
-/** JSON lines on `destination` (a path, or 2 for stderr). Values are never secrets: callers log names only. */
-export function openLog(destination: string | 2): Logger {
+/** JSON lines on `destination` (a path, 1 for stdout, or 2 for stderr). Values are never secrets: callers log names only. */
+export function openLog(destination: string | 1 | 2): Logger {
   const file = typeof destination === "string" ? openSync(destination, "a", 0o600) : destination;
   const write = (line: string) => writeOrDrop(file, line);
   return pino({ level: "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });

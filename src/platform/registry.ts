@@ -71,7 +71,10 @@ const kubernetesOptions = z.strictObject({
   kubeconfig: z
     .string()
     .regex(/^\//, "expected the absolute path of a kubeconfig")
-    .describe("The kubeconfig that the controller uses: an absolute path."),
+    .optional()
+    .describe(
+      "The kubeconfig that the controller uses: an absolute path; in a pod, its service account by default.",
+    ),
   context: z.string().min(1).optional().describe("A context of it; the current one by default."),
   namespace: z
     .string()

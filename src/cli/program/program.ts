@@ -4,6 +4,7 @@ import { addAuditCommands } from "../commands/audit/commands.ts";
 import { addChangeCommands } from "../commands/changes/commands.ts";
 import { addDriftCommands } from "../commands/drift/commands.ts";
 import { addImageCommands } from "../commands/images/commands.ts";
+import { addInstallCommands } from "../commands/install/commands.ts";
 import { addJobCommands } from "../commands/jobs/commands.ts";
 import { addMachineCommands } from "../commands/machine/commands.ts";
 import { addPackageCommands } from "../commands/packages/commands.ts";
@@ -78,6 +79,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addSourceCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
+  addInstallCommands(program, load);
   addAccessCommands(program, load);
   addHelpCommand(program);
   return program;

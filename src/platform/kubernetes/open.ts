@@ -15,7 +15,7 @@ export interface KubernetesTarget
   readonly owner: Owner;
   /** As `kiln target add` takes them. */
   readonly options: {
-    readonly kubeconfig: string;
+    readonly kubeconfig?: string | undefined;
     readonly context?: string | undefined;
     readonly namespace?: string | undefined;
     readonly registry: string;

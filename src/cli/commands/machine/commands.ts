@@ -95,9 +95,9 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
     .option("--off", "close it to the network; tokens stay")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./listen.ts")).run));
-  metered(command(controller, "run", "run the controller in the foreground, for service managers")).action(
-    load(async () => (await import("./controller.ts")).run),
-  );
+  metered(command(controller, "run", "run the controller in the foreground, for service managers"))
+    .option("--setup <FILE>", "what it has from the start: targets, and where it listens; for pods")
+    .action(load(async () => (await import("./controller.ts")).run));
   metered(
     command(
       controller,

@@ -1,6 +1,8 @@
+import { resolve } from "node:path";
 import { parseLoopback } from "../../../lib/loopback.ts";
 import type { ControllerStatus, TargetStatus } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { claimHome } from "../../local-controller/claim-home.ts";
 import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
 import { codeWords, findOutdated, type Outdated } from "../../local-controller/outdated.ts";
 import { ensureController, listens } from "../../local-controller/start.ts";
@@ -14,15 +16,31 @@ import { formatAge, plural } from "../../output/units.ts";
  * Becomes the controller (execve(2)): its signals, output and exit code are this process's own. For service managers
  * and for debugging.
  */
-export async function run(context: Context, options: MetricsOptions): Outcome {
+export async function run(context: Context, options: RunOptions): Outcome {
+  const { setup } = options;
   const [program, ...args] = meteredArgv(options);
   const home = context.state.home;
-  const { SYSTEMD_EXEC_PID } = context.env;
-  const service = SYSTEMD_EXEC_PID === undefined ? {} : { SYSTEMD_EXEC_PID };
+  const setUp = setup === undefined ? [] : ["--setup", resolve(context.cwd, setup)];
+  const kept = setup === undefined ? ["SYSTEMD_EXEC_PID"] : setupVariables;
+  const own = kept.flatMap((name) => (context.env[name] === undefined ? [] : [[name, context.env[name]]]));
   process.umask(0o077);
-  process.execve?.(program, [program, ...args], { ...service, ...controllerEnv(home) });
+  if (setup !== undefined) claimHome(home);
+  const env = { ...Object.fromEntries(own), ...controllerEnv(home) };
+  process.execve?.(program, [program, ...args, ...setUp], env);
   return 1;
 }
+
+interface RunOptions extends MetricsOptions {
+  readonly setup?: string;
+}
+
+/** What a controller that is set up from a file keeps of its environment: where its cluster and the login for its registry are. */
+const setupVariables = [
+  "SYSTEMD_EXEC_PID",
+  "KUBERNETES_SERVICE_HOST",
+  "KUBERNETES_SERVICE_PORT",
+  "DOCKER_CONFIG",
+];
 
 interface MetricsOptions {
   readonly metrics?: string;

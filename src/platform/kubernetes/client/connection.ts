@@ -6,6 +6,7 @@ import type { Clock } from "../../../lib/time/clock.ts";
 import type { ClusterRequest } from "./api.ts";
 import { type ClusterCredentials, CredentialSource } from "./credentials.ts";
 import { type ClusterAccess, readKubeconfig } from "./kubeconfig.ts";
+import { authorityFile, serviceAccount } from "./service-account.ts";
 
 const keepAliveMs = 30_000;
 const connectMs = 15_000;
@@ -14,8 +15,8 @@ const mostConnections = 32;
 const leastDifferenceMs = 5000;
 
 export interface ApiOptions {
-  /** Absolute path. It is read again whenever it has changed. */
-  readonly kubeconfig: string;
+  /** Absolute path. It is read again whenever it has changed. Undefined: the service account of the pod that this process runs in. */
+  readonly kubeconfig: string | undefined;
   /** Absent: the current one. */
   readonly context: string | undefined;
   readonly clock: Clock;
@@ -40,13 +41,13 @@ export class Connection {
     this.#o = options;
   }
 
-  /** The kubeconfig's line to the server: a file that was replaced makes another one. */
+  /** The line to the server: a file that was replaced makes another one. */
   open(): Line {
     const { kubeconfig, context, clock } = this.#o;
-    const found = statSync(kubeconfig, { throwIfNoEntry: false });
+    const found = statSync(kubeconfig ?? authorityFile(), { throwIfNoEntry: false });
     const mark = found === undefined ? "" : `${found.mtimeMs} ${found.size} ${found.ino}`;
     if (this.#line?.mark === mark) return this.#line.line;
-    const access = readKubeconfig(kubeconfig, context);
+    const access = kubeconfig === undefined ? serviceAccount() : readKubeconfig(kubeconfig, context);
     const Kind = access.server.startsWith("https:") ? Agent : PlainAgent;
     const line = {
       access,

@@ -44,8 +44,8 @@ start apiserver "$programs/kube-apiserver" --etcd-servers http://127.0.0.1:2379 
   --service-account-signing-key-file "$folder/accounts.key" --service-cluster-ip-range "$services" --allow-privileged \
   --kubelet-preferred-address-types InternalIP --event-ttl 1h --watch-cache=true
 keep controller-manager "$programs/kube-controller-manager" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false \
-  --service-account-private-key-file "$folder/accounts.key" --use-service-account-credentials=false --port 0 \
-  --controllers '*,-nodeipam,-service,-persistentvolume-binder,-attachdetach,-persistentvolume-expander,-cloud-node-lifecycle,-route'
+  --service-account-private-key-file "$folder/accounts.key" --root-ca-file "$folder/server.pem" --use-service-account-credentials=false --port 0 \
+  --controllers '*,-nodeipam,-service,-attachdetach,-persistentvolume-expander,-cloud-node-lifecycle,-route'
 keep scheduler "$programs/kube-scheduler" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false --port 0
 
 until ctr --address /run/containerd.sock version >/dev/null 2>&1; do sleep 0.1; done

@@ -2,14 +2,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { z } from "zod";
 import { exec } from "../../../lib/process/exec.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import type { Api } from "../client/api.ts";
 import { kubernetesApi } from "../client/http-api.ts";
+import { forward } from "./forward.ts";
 import { containerdConfig, kubeconfigText, kubeletConfig, networkConfig } from "./test-configs.ts";
 import { writeKeys, writePause } from "./test-files.ts";
 
@@ -19,6 +21,8 @@ const programsScript = join(root, "scripts/test-cluster.sh");
 const processOne = join(import.meta.dirname, "test-cluster.sh");
 const guardScript = join(import.meta.dirname, "guard.sh");
 const prefix = "kiln-kube-";
+/** Where the node reaches the registry. */
+const mirrorPort = 5000;
 
 /** Why tests with a real cluster cannot run here, or undefined when they can. */
 export async function whyNoCluster(): Promise<string | undefined> {
@@ -39,7 +43,7 @@ function cacheFolder(): Readonly<Record<string, string>> {
 
 /** What a test gives a cluster besides its programs. */
 export interface ClusterNeeds {
-  /** `127.0.0.1:PORT` of a registry on this machine: its nodes reach it by that name too. Absent: none. */
+  /** `127.0.0.1:PORT` of a registry on this machine: its nodes reach it by that name too, nodes and pods as `secureRegistry`. Absent: none. */
   readonly registry?: string;
 }
 
@@ -58,10 +62,14 @@ export class TestCluster implements AsyncDisposable {
   readonly node = `198.18.${2 * this.#number}.2`;
   readonly #pods = `198.18.${2 * this.#number + 1}.0/24`;
   readonly #services = `198.19.${this.#number}.0/24`;
+  /** The registry over TLS. */
+  readonly secureRegistry = `${this.machine}:5443`;
+  /** Who certifies it, and the API server: PEM, an absolute path. */
+  readonly authority = join(this.folder, "server.pem");
   readonly #link = `kk-${this.#tag}`;
   #unshare: ChildProcess | undefined;
   #guard: ChildProcess | undefined;
-  #mirror: Server | undefined;
+  #mirrors: readonly Server[] = [];
 
   /** An absolute path; its user may do everything. */
   readonly kubeconfig = join(this.folder, "outside.kubeconfig");
@@ -73,9 +81,11 @@ export class TestCluster implements AsyncDisposable {
     this.#makeCgroup();
     const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
     const programs = stdout.trim();
-    await Promise.all([writePause(this.folder, programs), writeKeys(this.folder, this.node)]);
-    const mirror = needs.registry === undefined ? undefined : { name: needs.registry, port: 5000 };
-    this.#writeFiles(mirror);
+    // Pods find the API server at the first address of Services.
+    const addresses = [this.node, "127.0.0.1", this.machine, this.#services.replace(/0\/24$/, "1")];
+    await Promise.all([writePause(this.folder, programs), writeKeys(this.folder, addresses)]);
+    const { registry } = needs;
+    this.#writeFiles(registry === undefined ? undefined : [registry, this.secureRegistry]);
     const child = spawn(
       "setpriv",
       [
@@ -96,7 +106,16 @@ export class TestCluster implements AsyncDisposable {
     );
     this.#unshare = child;
     await this.#connect(child);
-    if (mirror) this.#mirror = await forward(this.machine, mirror.port, mirror.name);
+    if (registry !== undefined) {
+      const certified = {
+        key: readFileSync(join(this.folder, "server.key")),
+        cert: readFileSync(this.authority),
+      };
+      this.#mirrors = await Promise.all([
+        forward(createServer(), `${this.machine}:${mirrorPort}`, registry),
+        forward(createTlsServer(certified), this.secureRegistry, registry, "secureConnection"),
+      ]);
+    }
     const api = this.api();
     await this.#until("the API answers", () => api.version(AbortSignal.timeout(10_000)).then(() => true));
     writeFileSync(join(this.folder, "api-answers"), "");
@@ -170,7 +189,7 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  #writeFiles(mirror: { readonly name: string; readonly port: number } | undefined): void {
+  #writeFiles(registries: readonly string[] | undefined): void {
     const write = (name: string, content: string) =>
       writeFileSync(join(this.folder, name), content, { mode: 0o600 });
     const administrator = "administrator";
@@ -178,18 +197,24 @@ export class TestCluster implements AsyncDisposable {
     write("admin.kubeconfig", this.#kubeconfig("https://127.0.0.1:6443", administrator));
     write("outside.kubeconfig", this.#kubeconfig(`https://${this.node}:6443`, administrator));
     write("resolv.conf", "");
-    write("containerd.toml", containerdConfig(this.folder, mirror && { ...mirror, host: this.machine }));
+    write(
+      "containerd.toml",
+      containerdConfig(
+        this.folder,
+        registries && { names: registries, host: this.machine, port: mirrorPort },
+      ),
+    );
     mkdirSync(join(this.folder, "cni"));
     write("cni/10-kiln.conflist", JSON.stringify(networkConfig(this.#pods)));
     write("kubelet.yaml", JSON.stringify(kubeletConfig(this.#name, join(this.folder, "resolv.conf"))));
   }
 
   #kubeconfig(server: string, token: string): string {
-    return kubeconfigText({ server, token, authority: join(this.folder, "server.pem") });
+    return kubeconfigText({ server, token, authority: this.authority });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#mirror?.close();
+    for (const mirror of this.#mirrors) mirror.close();
     const child = this.#unshare;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const exited = once(child, "exit");
@@ -253,19 +278,4 @@ function freeNumber(): number {
     (number) => !used.has(`198.18.${2 * number}.1`),
   );
   return free[randomInt(free.length)] ?? 0;
-}
-
-/** What arrives at `host:port` is sent on to `to`. */
-async function forward(host: string, port: number, to: string): Promise<Server> {
-  const server = createServer((incoming) => {
-    const { hostname, port: target } = new URL(`http://${to}`);
-    const outgoing = connect(Number(target), hostname);
-    for (const socket of [incoming, outgoing])
-      socket.on("error", () => [incoming, outgoing].map((s) => s.destroy()));
-    incoming.pipe(outgoing).pipe(incoming);
-  });
-  server.listen(port, host);
-  await once(server, "listening");
-  server.unref();
-  return server;
 }

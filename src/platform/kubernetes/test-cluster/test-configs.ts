@@ -1,9 +1,9 @@
 // The configuration of a cluster's programs: https://kubernetes.io/docs/reference/config-api/, https://www.cni.dev/docs/spec/
 
-/** `mirror`: where images of the registry `name` come from. */
+/** `mirror`: where images of registries with these names come from. */
 export function containerdConfig(
   folder: string,
-  mirror: { readonly name: string; readonly host: string; readonly port: number } | undefined,
+  mirror: { readonly names: readonly string[]; readonly host: string; readonly port: number } | undefined,
 ): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2
@@ -19,7 +19,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 [${cri}.cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = "${folder}/cni"
-${mirror ? `[${cri}.registry.mirrors."${mirror.name}"]\n  endpoint = ["http://${mirror.host}:${mirror.port}"]\n` : ""}`;
+${mirror?.names.map((name) => `[${cri}.registry.mirrors."${name}"]\n  endpoint = ["http://${mirror.host}:${mirror.port}"]\n`).join("") ?? ""}`;
 }
 
 /** Of CNI: every pod has an address of `subnet`. */

@@ -30,8 +30,8 @@ export async function writePause(folder: string, programs: string): Promise<void
   await exec(["tar", "-C", image, "-cf", join(folder, "pause.tar"), ...names]);
 }
 
-/** The key of service accounts, and the API server's own with its certificate. */
-export async function writeKeys(folder: string, node: string): Promise<void> {
+/** The key of service accounts, and the API server's own with its certificate, which is good for a registry of the machine too. */
+export async function writeKeys(folder: string, addresses: readonly string[]): Promise<void> {
   const at = (name: string) => join(folder, name);
   await exec(["openssl", "genrsa", "-out", at("accounts.key"), "2048"]);
   await exec([
@@ -47,7 +47,7 @@ export async function writeKeys(folder: string, node: string): Promise<void> {
       "-subj",
       "/CN=kiln-test",
     ] as const),
-    ...["-addext", `subjectAltName=IP:${node},IP:127.0.0.1`],
+    ...["-addext", `subjectAltName=${addresses.map((address) => `IP:${address}`).join(",")}`],
     ...["-keyout", at("server.key"), "-out", at("server.pem")],
   ]);
 }
