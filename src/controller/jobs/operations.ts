@@ -31,8 +31,10 @@ export function createJobOperations({
       const all = service === undefined ? store.desiredAll() : [required(store, service)];
       const statuses = await Promise.all(
         all.map(async (desired) => {
-          const { loop } = targets.named(desired.target);
-          const seen = (await loop.observer.glance()).observation?.jobs ?? [];
+          // A job that runs when its service is handed over ends where it began.
+          const sites = [targets.named(desired.target), targets.other(desired.service)];
+          const glances = sites.flatMap((site) => site?.loop.observer.glance() ?? []);
+          const seen = (await Promise.all(glances)).flatMap(({ observation }) => observation?.jobs ?? []);
           return jobsOf(desired, seen, clock.now());
         }),
       );

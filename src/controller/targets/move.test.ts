@@ -179,6 +179,8 @@ test("a job that runs stays where it has begun, also when the service has moved 
   for (const target of ["north", "local"]) {
     await moveTo(t, target);
     await end(t, "promote");
+    const [job] = await t.clock.settle(t.controller.jobs({ service }));
+    expect(job?.runs).toMatchObject([{ state: "running", log: expect.any(String) }]);
   }
   expect(runs()).toMatchObject([{ target: "local", end: undefined }]);
   await t.clock.until(() => runs().every((run) => run.end !== undefined));
