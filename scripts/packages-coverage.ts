@@ -16,7 +16,7 @@ for (const set of sets) {
   const said = await verdict(set.split(/\s+/)).catch((error) => [String(error)]);
   if (said.length === 0) held++;
   for (const one of said) setsOf.set(one, [...(setsOf.get(one) ?? []), set]);
-  console.log(said.length === 0 ? "yes" : "no ", set);
+  console.log(said.length === 0 ? `yes ${set}` : `no  ${set}\n      ${said.join("\n      ")}`);
 }
 console.log(`\n${held} of ${sets.length} sets`);
 for (const [one, among] of [...setsOf].sort((a, b) => b[1].length - a[1].length))

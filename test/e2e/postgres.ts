@@ -50,8 +50,6 @@ service: db
 image:
   from: debian:bookworm
   packages: [postgresql-15, dash]
-  skipScripts: [locales, postgresql-15, postgresql-common, ssl-cert]
-  users: [{ name: postgres, uid: 900, home: /var/lib/postgresql }]
   files: [{ from: ./start, to: /usr/local/bin/start, mode: "0755" }]
   user: postgres
   command: [/usr/local/bin/start]

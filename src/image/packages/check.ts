@@ -4,7 +4,7 @@ import { inParallel } from "../../lib/in-parallel.ts";
 import type { LockedPackage } from "../lock-file.ts";
 import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { findSources, openApt } from "./archive/apt.ts";
-import { parseStanzas } from "./archive/control.ts";
+import { parseStanzas, relationNames } from "./archive/control.ts";
 import { readControl } from "./archive/control-archive.ts";
 import { type FetchRequest, fetchPackages } from "./archive/fetch.ts";
 import { resolvePackages } from "./archive/resolve.ts";
@@ -12,6 +12,7 @@ import { type Unpacked, unpack } from "./archive/unpack.ts";
 import { tryScripts } from "./assemble.ts";
 import { currentPath, slimTree } from "./layout.ts";
 import { planScripts } from "./maintainer/script-plan.ts";
+import { basePackages } from "./setup/assumed.ts";
 
 /** What a build of these packages with the engine `slim` would need and meet. */
 export interface PackagesCheck {
@@ -44,8 +45,9 @@ export async function checkPackages(names: readonly string[], request: FetchRequ
     { signal: request.signal, timeoutMs: resolveTimeoutMs },
   );
   request.progress(`Reading the scripts of ${locked.length} packages`);
+  // the base has the folders and links that each script finds, which the lists of files do not name
   const candidates = await inParallel(locked, atOnce, (one) =>
-    one.name === "base-passwd" ? whole(one, request) : byName(one, request),
+    basePackages.includes(one.name) ? whole(one, request) : byName(one, request),
   );
   const unclear = await settle(candidates, request);
   return { packages: locked.length, bytes: locked.reduce((sum, one) => sum + one.size, 0), unclear };
@@ -58,8 +60,19 @@ async function settle(
 ): Promise<ReadonlyMap<string, string>> {
   const tree = new Map<string, TarEntry>(candidates.flatMap((one) => [...one.tree]));
   const { unclear, unread } = tryScripts(tree, planScripts(candidates, []));
+  const readers = candidates.filter(({ name }) => unclear.has(name));
+  // what a script misses may be a link or a folder of a package that its own one needs
+  const needed = new Set(
+    readers.flatMap(({ control }) =>
+      ["pre-depends", "depends"].flatMap((field) => relationNames(control.get(field))),
+    ),
+  );
   const wanted = candidates.filter(
-    (one) => !one.isWhole && (unclear.has(one.name) || [...unread].some((path) => one.tree.has(path))),
+    (one) =>
+      !one.isWhole &&
+      (unclear.has(one.name) ||
+        [...unread].some((path) => one.tree.has(path)) ||
+        (needed.has(one.name) && readers.every(({ isWhole }) => isWhole))),
   );
   if (wanted.length === 0) return unclear;
   const read = await inParallel(

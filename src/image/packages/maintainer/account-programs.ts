@@ -16,6 +16,22 @@ export function accountPrograms(
     files.makeFolder(home);
     files.setOwner(home, { user, group: accounts.groupOf(user) });
   };
+  const self = () => (files.user.user === "0" ? "root" : files.user.user);
+  /** `su USER -c COMMAND`; the shell is always this one. */
+  const su: ShellProgram = (args, streams, shell) => {
+    const { values, rest } = optionsOf(args, "l m p login preserve-environment", "s c shell command");
+    const [user = "root", ...more] = rest.filter((one) => one !== "-");
+    const command = values.get("c") ?? values.get("command") ?? unknown();
+    if (!accounts.hasUser(user)) return 1;
+    return files.as(ownOf(user), () => shell.runScript("sh", command, more, streams));
+  };
+  const runuser: ShellProgram = (args, streams, shell) => {
+    const { values, rest } = optionsOf(args, "+", "u user");
+    const user = values.get("u") ?? values.get("user");
+    if (user === undefined) return su(args, streams, shell);
+    return accounts.hasUser(user) ? files.as(ownOf(user), () => shell.call(rest, streams)) : 1;
+  };
+  const ownOf = (user: string) => ({ user, group: accounts.groupOf(user) });
   const addgroup: ShellProgram = (args) => {
     const { values, rest } = optionsOf(args, "system quiet group force-badname allow-bad-names", "gid");
     const [user = "", group] = rest;
@@ -95,7 +111,7 @@ export function accountPrograms(
   };
   const id: ShellProgram = (args, { out }) => {
     const { flags, rest } = optionsOf(args, "u g G n");
-    const name = rest[0] ?? "root";
+    const name = rest[0] ?? self();
     const fields = accounts.passwdLine(name)?.split(":");
     if (!fields) return 1;
     if (flags.has("G"))
@@ -112,7 +128,9 @@ export function accountPrograms(
     usermod,
     getent,
     id,
-    whoami: (_, { out }) => say(out, "root\n"),
+    su,
+    runuser,
+    whoami: (_, { out }) => say(out, `${self()}\n`),
   };
 }
 

@@ -45,6 +45,12 @@ export class ScriptAccounts {
     return this.#groups.has(name) || isNumber(name);
   }
 
+  /** The number, or the word that stands for it until it is given. */
+  numberOf(kind: "user" | "group", name: string): string {
+    const number = kind === "user" ? this.#users.get(name)?.uid : this.#groups.get(name);
+    return number ?? (name === "root" ? "0" : name);
+  }
+
   homeOf(name: string): string {
     return this.#users.get(name)?.home ?? "/";
   }

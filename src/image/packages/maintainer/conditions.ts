@@ -3,8 +3,15 @@ import type { ShellProgram } from "../shell/world.ts";
 import { plainPath } from "./file-programs.ts";
 import type { ImageFiles } from "./image-files.ts";
 
-/** test(1). `assumed`: files of a full system that count as there, since what they do is done otherwise. */
-export function testProgram(files: ImageFiles, assumed: (path: string) => boolean): ShellProgram {
+/**
+ * test(1). `assumed`: files of a full system that count as there, since what they do is done otherwise; `isOwn`: whether the user, or its group,
+ * is this one.
+ */
+export function testProgram(
+  files: ImageFiles,
+  assumed: (path: string) => boolean,
+  isOwn: (kind: "user" | "group", name: string) => boolean,
+): ShellProgram {
   const unary = (operator: string, value: string): boolean => {
     if (operator === "-z") return value === "";
     if (operator === "-n") return value !== "";
@@ -31,6 +38,14 @@ export function testProgram(files: ImageFiles, assumed: (path: string) => boolea
       case "-L":
       case "-h":
         return entry.type === "symlink";
+      case "-O":
+        return isOwn("user", files.ownerOf(entry).user);
+      case "-G":
+        return isOwn("group", files.ownerOf(entry).group);
+      case "-u":
+      case "-g":
+      case "-k":
+        return (entry.mode & { "-u": 0o4000, "-g": 0o2000, "-k": 0o1000 }[operator]) !== 0;
       case "-c":
       case "-b":
       case "-p":
@@ -102,10 +117,13 @@ class Expression {
   }
 }
 
+/** Those that users.ts gives (Debian Policy section 9.2.2). */
+const systemNumbers = { from: 100, to: 999 } as const;
+
 function compare(a: string, operator: string, b: string): boolean {
   if (operator === "=" || operator === "==") return a === b;
   if (operator === "!=") return a !== b;
-  const [x, y] = [a, b].map((text) => (/^\s*-?\d+\s*$/.test(text) ? Number(text) : undefined));
+  const [x, y] = [numberOf(a, b), numberOf(b, a)];
   if (x === undefined || y === undefined) throw new NotUnderstood("");
   switch (operator) {
     case "-eq":
@@ -123,4 +141,12 @@ function compare(a: string, operator: string, b: string): boolean {
     default:
       throw new NotUnderstood("");
   }
+}
+
+/** A system user's number that is not given yet is compared as any of them: undefined where it depends on which. */
+function numberOf(text: string, other: string): number | undefined {
+  if (/^\s*-?\d+\s*$/.test(text)) return Number(text);
+  const isApart =
+    /^\d+$/.test(other) && (Number(other) < systemNumbers.from || Number(other) > systemNumbers.to);
+  return /^[ug]id-of-/.test(text) && isApart ? systemNumbers.from : undefined;
 }

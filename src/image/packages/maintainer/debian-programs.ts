@@ -1,7 +1,7 @@
 import { compareVersions } from "../debian-version.ts";
 import type { Alternative } from "../setup/scripts.ts";
 import { NotUnderstood } from "../shell/syntax.ts";
-import { type ShellProgram, say } from "../shell/world.ts";
+import { type ShellProgram, type ShellStreams, say } from "../shell/world.ts";
 import { plainPath } from "./file-programs.ts";
 import type { ImageFiles } from "./image-files.ts";
 import { changedMode } from "./mode.ts";
@@ -13,6 +13,8 @@ export interface DebianContext {
   readonly architecture: string;
   /** Installed packages and their versions. */
   readonly versions: ReadonlyMap<string, string>;
+  /** Of each package: the paths that it brings. */
+  readonly contents: ReadonlyMap<string, Iterable<string>>;
   /** Those that scripts have named so far. */
   readonly alternatives: Alternative[];
 }
@@ -24,11 +26,17 @@ const idleTriggers =
 /** dpkg(1) and its tools, update-alternatives(1), ucf(1). */
 export function debianPrograms(context: DebianContext): Readonly<Record<string, ShellProgram>> {
   const { files, architecture, versions } = context;
+  const listFiles = (names: readonly string[], out: ShellStreams["out"]) => {
+    const known = names.map((name) => context.contents.get(name.split(":", 1)[0] ?? ""));
+    for (const path of known.flatMap((paths) => [...(paths ?? [])])) out(`/${path}\n`);
+    return Number(known.includes(undefined));
+  };
   const dpkg: ShellProgram = (args, { out }) => {
     const [option, a = "", operator = "", b = ""] = args;
     if (option === "--print-architecture") return say(out, `${architecture}\n`);
     if (option === "--compare-versions") return Number(!holds(a, operator, b));
     if (option === "--assert-multi-arch" || option === "--validate-version") return 0;
+    if (option === "-L" || option === "--listfiles") return listFiles(args.slice(1), out);
     if (option === "-s" || option === "--status") return Number(!versions.has(a));
     throw new NotUnderstood("");
   };
@@ -87,11 +95,18 @@ export function debianPrograms(context: DebianContext): Readonly<Record<string, 
   const alternatives: ShellProgram = (args, { out }) => {
     const words = args.filter((one) => !/^--(quiet|force|verbose)$/.test(one));
     if (/^--(remove|remove-all|auto)$/.test(words[0] ?? "")) return 0;
-    if (words[0] === "--query") {
+    if (words[0] === "--query" || words[0] === "--display") {
       const best = known
         .filter(({ links }) => links[0]?.name === words[1])
         .sort((a, b) => b.priority - a.priority)[0];
-      return best ? say(out, `Name: ${words[1]}\nValue: ${best.links[0]?.target}\n`) : 2;
+      if (!best) return 2;
+      const { link, target } = best.links[0] ?? fail();
+      return words[0] === "--query"
+        ? say(out, `Name: ${words[1]}\nLink: ${link}\nStatus: auto\nBest: ${target}\nValue: ${target}\n`)
+        : say(
+            out,
+            `${words[1]} - auto mode\n  link best version is ${target}\n  link currently points to ${target}\n`,
+          );
     }
     if (words[0] !== "--install") throw new NotUnderstood("");
     const links: { link: string; name: string; target: string }[] = [];

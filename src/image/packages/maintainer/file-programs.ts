@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { TarEntry } from "../../tar/entry.ts";
 import { NotUnderstood } from "../shell/syntax.ts";
 import type { ShellProgram } from "../shell/world.ts";
 import type { ScriptAccounts } from "./accounts.ts";
@@ -35,7 +36,7 @@ export function filePrograms(
   const into = (target: string, source: string) =>
     files.at(target)?.type === "folder" ? posix.join(target, posix.basename(source)) : target;
 
-  const chownFlags = "R h f v c recursive no-dereference quiet silent changes verbose dereference";
+  const chownFlags = "R H L P h f v c recursive no-dereference quiet silent changes verbose dereference";
   const chown: ShellProgram = (args) => {
     const { flags, rest, values } = optionsOf(args, chownFlags, "reference from");
     const [owner = "", ...paths] = rest;
@@ -183,7 +184,7 @@ export function filePrograms(
     return 0;
   };
   const find: ShellProgram = (args, streams, shell) =>
-    findFiles(files, args, streams.out, (argv) => shell.call(argv, streams) === 0);
+    findFiles(files, accounts, args, streams.out, (argv) => shell.call(argv, streams) === 0);
   const stat: ShellProgram = (args, { out }) => {
     const { values, rest } = optionsOf(args, "L dereference", "c format");
     const format = values.get("c") ?? values.get("format") ?? "";
@@ -211,6 +212,8 @@ export function filePrograms(
     out(`${entry.link}\n`);
     return 0;
   };
+  const realpath: ShellProgram = (args, streams, shell) =>
+    readlink(["-f", ...args.filter((one) => !/^-[qz]$/.test(one))], streams, shell);
   const mktemp: ShellProgram = (args, { out }) => {
     const { flags, values, rest } = optionsOf(args, "d t u q directory tmpdir", "p");
     const name = posix
@@ -223,11 +226,30 @@ export function filePrograms(
     return 0;
   };
   const ls: ShellProgram = (args, { out }) => {
-    const { flags, rest } = optionsOf(args, "1 A a d");
-    return each(rest, (path) => {
-      if (files.at(path)?.type !== "folder" || flags.has("d")) out(`${path}\n`);
-      else for (const name of files.namesIn(path)) out(`${name}\n`);
+    const { flags, rest } = optionsOf(args, "1 A a d l n");
+    const isLong = flags.has("l") || flags.has("n");
+    return each(rest.length > 0 ? rest : ["."], (path) => {
+      const isListed = files.at(path)?.type === "folder" && !flags.has("d");
+      const names = isListed
+        ? files.namesIn(path).filter((name) => flags.size > 0 || !name.startsWith("."))
+        : [path];
+      for (const name of names)
+        out(`${isLong ? longLine(isListed ? posix.join(path, name) : name, name) : name}\n`);
     });
+  };
+  /** A line of `ls -l`; with `-n`, users are shown by number anyway. Links, sizes and times are not known here. */
+  const longLine = (path: string, name: string): string => {
+    const entry = files.at(path, true) ?? unknown();
+    if (entry.type === "symlink") unknown();
+    const { user, group } = files.ownerOf(entry);
+    return `${shownMode(entry)} 1 ${accounts.numberOf("user", user)} ${accounts.numberOf("group", group)} 0 Jan 1 1970 ${name}`;
+  };
+  /** There is room: an image has no limit of its own. */
+  const df: ShellProgram = (args, { out }) => {
+    const { rest } = optionsOf(args, "P k m portability", "B block-size");
+    const room = 2 ** 40;
+    out("Filesystem 1024-blocks Used Available Capacity Mounted on\n");
+    return each(rest, (path) => out(`image ${room} 0 ${room} 0% ${path}\n`));
   };
   return {
     chown,
@@ -246,6 +268,8 @@ export function filePrograms(
     readlink,
     mktemp,
     ls,
+    df,
+    realpath,
   };
 }
 
@@ -253,6 +277,11 @@ export function filePrograms(
 export function plainPath(path: string): string {
   if (path === "") throw new NotUnderstood("");
   return posix.normalize(path.replace(/^\/+/, "/"));
+}
+
+function shownMode({ type, mode }: TarEntry): string {
+  const bits = [...mode.toString(2).padStart(12, "0").slice(3)];
+  return `${type === "folder" ? "d" : "-"}${bits.map((bit, at) => (bit === "1" ? "rwx"[at % 3] : "-")).join("")}`;
 }
 
 function named(user: string): string {

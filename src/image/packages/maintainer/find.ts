@@ -1,20 +1,23 @@
 import { posix } from "node:path";
 import { NotUnderstood } from "../shell/syntax.ts";
+import type { ScriptAccounts } from "./accounts.ts";
 import type { ImageFiles } from "./image-files.ts";
-import { regularExpression } from "./patterns.ts";
+import { regularExpression } from "./text/patterns.ts";
 
 type Test = (path: string, depth: number) => boolean;
 
 /** find(1) with the tests and actions that scripts use most. */
 export function findFiles(
   files: ImageFiles,
-  args: readonly string[],
+  accounts: ScriptAccounts,
+  given: readonly string[],
   out: (text: string) => void,
   call: (argv: readonly string[]) => boolean,
 ): number {
+  const args = given.slice(given.findIndex((one) => !/^-[HLP]$/.test(one)));
   const first = args.findIndex((one) => /^[-!(]/.test(one));
   const starts = args.slice(0, first < 0 ? undefined : first);
-  const expression = new Expression(first < 0 ? [] : args.slice(first), files, out, call);
+  const expression = new Expression(first < 0 ? [] : args.slice(first), files, accounts, out, call);
   const test = expression.test();
   for (const start of starts) {
     for (const path of files.below(start)) {
@@ -34,17 +37,20 @@ class Expression {
   acts = false;
   readonly #left: string[];
   readonly #files: ImageFiles;
+  readonly #accounts: ScriptAccounts;
   readonly #out: (text: string) => void;
   readonly #call: (argv: readonly string[]) => boolean;
 
   constructor(
     args: readonly string[],
     files: ImageFiles,
+    accounts: ScriptAccounts,
     out: (text: string) => void,
     call: (argv: readonly string[]) => boolean,
   ) {
     this.#left = [...args];
     this.#files = files;
+    this.#accounts = accounts;
     this.#out = out;
     this.#call = call;
   }
@@ -57,7 +63,7 @@ class Expression {
 
   #or(): Test {
     const left = this.#and();
-    if (this.#left[0] !== "-o") return left;
+    if (!/^-or?$/.test(this.#left[0] ?? "")) return left;
     this.#left.shift();
     const right = this.#or();
     return (...given) => left(...given) || right(...given);
@@ -65,8 +71,8 @@ class Expression {
 
   #and(): Test {
     const tests: Test[] = [];
-    while (this.#left.length > 0 && !/^(\)|-o)$/.test(this.#left[0] ?? "")) {
-      if (this.#left[0] === "-a") this.#left.shift();
+    while (this.#left.length > 0 && !/^(\)|-or?)$/.test(this.#left[0] ?? "")) {
+      if (/^-a(nd)?$/.test(this.#left[0] ?? "")) this.#left.shift();
       tests.push(this.#one());
     }
     return (...given) => tests.every((test) => test(...given));
@@ -110,11 +116,20 @@ class Expression {
         return (path) => expression.test(posix.basename(path));
       }
       case "-print":
+      case "-print0":
         this.acts = true;
         return (path) => {
-          this.#out(`${path}\n`);
+          this.#out(`${path}${name === "-print" ? "\n" : "\0"}`);
           return true;
         };
+      case "-user":
+      case "-uid":
+      case "-group":
+      case "-gid":
+        return this.#owned(/^-u/.test(name) ? "user" : "group", this.#next());
+      // links that lead to folders are not followed here: packages have none whose content a script looks for
+      case "-follow":
+        return () => true;
       case "-printf": {
         const format = this.#next();
         if (!/^%[fp]\\n$/.test(format)) fail();
@@ -139,6 +154,16 @@ class Expression {
       default:
         return fail();
     }
+  }
+
+  #owned(kind: "user" | "group", name: string): Test {
+    const wanted = this.#accounts.numberOf(kind, name);
+    return (path) => {
+      const entry = this.#files.at(path, true);
+      return (
+        entry !== undefined && this.#accounts.numberOf(kind, this.#files.ownerOf(entry)[kind]) === wanted
+      );
+    };
   }
 
   #exec(): Test {

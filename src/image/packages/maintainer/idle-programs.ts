@@ -22,6 +22,8 @@ export const idlePrograms: ReadonlySet<string> = new Set([
   ],
   // kernel and devices of the machine
   ...[
+    "aa-enabled",
+    "aa-status",
     "apparmor_parser",
     "modprobe",
     "restorecon",
@@ -31,6 +33,8 @@ export const idlePrograms: ReadonlySet<string> = new Set([
     "update-grub",
     "mountpoint",
   ],
+  // PostgreSQL's clusters and the disks that they are on: an image has none
+  ...["pg_lsclusters", "/usr/share/postgresql-common/pg_checksystem"],
   // what dpkg keeps for upgrades: there is no older version
   ...["dpkg-maintscript-helper", "ucfr", "ucfq"],
   // applied from the packages' files: users, folders, the loader's cache
@@ -48,16 +52,16 @@ export const idlePrograms: ReadonlySet<string> = new Set([
   ],
   // documentation, which a slim image does not have
   ...["install-info", "install-docs", "update-info-dir", "doc-base"],
-  // the terminal and the log of the person who installs
-  ...["clear", "logger", "trap", "stty"],
+  // the terminal, the language and the log of the person who installs
+  ...["clear", "logger", "trap", "stty", "pam_getenv"],
   // accounts have shadow passwords from the beginning
   ...["shadowconfig", "pwconv", "grpconv"],
   // an identity of the machine, which each server gets when it starts
   ...["systemd-machine-id-setup", "dbus-uuidgen", "journalctl"],
 ]);
 
-/** Programs that act on a process, or ask for one: nothing runs while an image is made. */
-const findsNothing = /^(kill|killall|pgrep|pidof|pkill|mountpoint)$/;
+/** Programs that act on a process, or ask for one or for AppArmor: nothing runs while an image is made. */
+const findsNothing = /^(aa-enabled|aa-status|kill|killall|pgrep|pidof|pkill|mountpoint)$/;
 /** Questions to an init system about a service: it does not run and is not enabled. systemctl(1) answers them with 3. */
 const asks = /^(is-(active|enabled|failed|system-running)|status|show|debian-installed|--(status|test))$/;
 

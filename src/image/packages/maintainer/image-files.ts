@@ -33,6 +33,8 @@ export interface OwnerNames {
   readonly group: string;
 }
 
+const root: OwnerNames = { user: "0", group: "0" };
+
 /**
  * The files of an image as its maintainer scripts see and change them. Owners are kept by name, since numbers are given when all accounts
  * are known.
@@ -42,6 +44,8 @@ export class ImageFiles {
   /** Where relative paths begin. */
   folder = "/";
   umask = 0o022;
+  /** Who makes files: root, unless a script has become another user. */
+  user: OwnerNames = root;
   readonly #tree: Map<string, TarEntry>;
   readonly #mtime: number;
   /** Names of what lies in each folder. */
@@ -164,12 +168,30 @@ export class ImageFiles {
     const base =
       before?.type === "file" ? before : { path: where, mode: 0o666 & ~this.umask, uid: 0, gid: 0 };
     this.put({ ...base, type: "file", mtime: this.#mtime, content });
+    if (before?.type !== "file") this.#settle(where);
+  }
+
+  /** What is new belongs to who made it. */
+  #settle(path: string): void {
+    if (this.user !== root) this.owners.set(path, this.user);
+  }
+
+  /** Does work as this user, whose rights are not looked at. */
+  as<T>(user: OwnerNames, work: () => T): T {
+    const before = this.user;
+    this.user = user;
+    try {
+      return work();
+    } finally {
+      this.user = before;
+    }
   }
 
   makeFolder(path: string): void {
     const where = this.#place(path, false);
-    if (where !== "" && !this.tree.has(where))
-      this.put({ ...this.#folder(where), mode: 0o777 & ~this.umask });
+    if (where === "" || this.tree.has(where)) return;
+    this.put({ ...this.#folder(where), mode: 0o777 & ~this.umask });
+    this.#settle(where);
   }
 
   makeLink(path: string, target: string): void {
@@ -179,6 +201,7 @@ export class ImageFiles {
       ...{ path: where, type: "symlink", mode: 0o777, uid: 0, gid: 0 },
       ...{ mtime: this.#mtime, link: target },
     });
+    this.#settle(where);
   }
 
   setMode(path: string, mode: number): void {
@@ -224,6 +247,11 @@ export class ImageFiles {
     this.put({ ...entry, path: where });
     const owner = this.owners.get(entry.path);
     if (owner) this.owners.set(where, owner);
+  }
+
+  setXattr(path: string, name: string, value: Uint8Array): void {
+    const entry = this.at(path);
+    if (entry?.type === "file") this.put({ ...entry, xattrs: { ...entry.xattrs, [name]: value } });
   }
 
   parentExists(path: string): boolean {

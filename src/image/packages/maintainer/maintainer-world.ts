@@ -4,6 +4,7 @@ import { type ShellProgram, type ShellWorld, say } from "../shell/world.ts";
 import { accountPrograms } from "./account-programs.ts";
 import type { ScriptAccounts } from "./accounts.ts";
 import { apachePrograms } from "./apache.ts";
+import { setcap } from "./capabilities.ts";
 import { testProgram } from "./conditions.ts";
 import { type Answers, debconfPrograms } from "./debconf.ts";
 import { type DebianContext, debianPrograms } from "./debian-programs.ts";
@@ -12,7 +13,8 @@ import { idlePrograms, idleStatus } from "./idle-programs.ts";
 import { keyPrograms } from "./key-programs.ts";
 import { getopts } from "./options.ts";
 import { pamAuthUpdate } from "./pam.ts";
-import { textPrograms } from "./text-programs.ts";
+import { serverPrograms } from "./server-programs.ts";
+import { textPrograms } from "./text/text-programs.ts";
 
 export interface MaintainerContext extends DebianContext {
   readonly accounts: ScriptAccounts;
@@ -24,6 +26,8 @@ export interface MaintainerContext extends DebianContext {
 const searched = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
 /** Every full system has them, so a script that asks finds them there. */
 const essential = /^(bash|gzip|hostname|perl|tar)$/;
+/** Scripts do something else where these are not installed. */
+const optional = /^setcap$/;
 const confmodule = "/usr/share/debconf/confmodule";
 
 /** What maintainer scripts may do in an image that is being made. A command that is not known is not understood, unless the image has it as a shell script. */
@@ -39,13 +43,19 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
       !/cache|compile|man|deb-systemd/.test(path));
   const look: ShellProgram = (args, { out }) => {
     const name = args.filter((one) => !one.startsWith("-"))[0] ?? "";
-    const found = isKnown(name) || name.startsWith("/") ? name : inPath(name);
+    const isAsked = isKnown(name) && !optional.test(name);
+    const found = isAsked || name.startsWith("/") ? name : inPath(name);
     if (essential.test(name) || !found) return essential.test(name) ? fail() : 1;
     if (found.startsWith("/") && !files.at(found) && !assumed(found)) return 1;
     out(`${found}\n`);
     return 0;
   };
-  const test = testProgram(files, assumed);
+  const numberOf = (kind: "user" | "group", name: string) => context.accounts.numberOf(kind, name);
+  const test = testProgram(
+    files,
+    assumed,
+    (kind, name) => numberOf(kind, name) === numberOf(kind, files.user[kind]),
+  );
   const run: ShellProgram = (args, streams, shell) =>
     args[0]?.startsWith("-") ? look(args, streams, shell) : shell.call(args, streams);
   const own: Record<string, ShellProgram> = {
@@ -64,6 +74,9 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     env: run,
     getopts,
     sh: ([path = "-", ...args], streams, shell) => {
+      // a script whose work is known is not read
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      if (path.startsWith("/") && isKnown(name)) return shell.call([name, ...args], streams);
       const text = path.startsWith("-") ? undefined : files.read(plainPath(path));
       return shell.runScript(path, text ?? fail(), args, streams);
     },
@@ -88,7 +101,11 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
     ...apachePrograms(files),
     ...keyPrograms(context.generated),
     "pam-auth-update": pamAuthUpdate(files),
+    ...serverPrograms(files),
+    setcap: setcap(files),
     ...own,
+    bash: own.sh as ShellProgram,
+    dash: own.sh as ShellProgram,
   };
   const script = (path: string): ShellProgram | undefined => {
     const text = files.read(path) ?? "";
@@ -106,6 +123,7 @@ export function maintainerWorld(context: MaintainerContext): ShellWorld {
       const name = /^\/(usr\/)?s?bin\//.test(given) ? given.slice(given.lastIndexOf("/") + 1) : given;
       if (Object.hasOwn(programs, name)) return programs[name];
       if (idlePrograms.has(name)) return (args) => idleStatus(name, args);
+      if (given.startsWith("/usr/") && idlePrograms.has(given)) return () => 0;
       const path = given.startsWith("/") ? given : inPath(given);
       return (path === undefined ? undefined : script(path)) ?? fail();
     },

@@ -8,8 +8,8 @@ export interface Options {
 }
 
 /**
- * Splits arguments in the manner of getopt(1): `flags` and `values` are names without dashes, by white space. Throws `NotUnderstood` for any
- * other option.
+ * Splits arguments in the manner of getopt(1): `flags` and `values` are names without dashes, by white space. With the flag `+`, options end at
+ * the first other argument. Throws `NotUnderstood` for any other option.
  */
 export function optionsOf(args: readonly string[], flagNames: string, valueNames = ""): Options {
   const isFlag = (name: string) => flagNames.split(" ").includes(name);
@@ -21,13 +21,14 @@ export function optionsOf(args: readonly string[], flagNames: string, valueNames
   const value = () => left.shift() ?? fail();
   for (let one = left.shift(); one !== undefined; one = left.shift()) {
     const [, long, assigned] = /^--([a-z][\w-]*)(?:=(.*))?$/s.exec(one) ?? [];
-    if (one === "--") {
+    if (one === "--" || (rest.length > 0 && isFlag("+"))) {
+      if (one !== "--") rest.push(one);
       rest.push(...left.splice(0));
     } else if (long !== undefined) {
       if (takesValue(long)) values.set(long, assigned ?? value());
       else if (isFlag(long) && assigned === undefined) flags.add(long);
       else fail();
-    } else if (/^-[A-Za-z]/.test(one)) {
+    } else if (/^-[A-Za-z0-9]/.test(one)) {
       for (let letters = one.slice(1); letters !== ""; letters = letters.slice(1)) {
         const letter = letters[0] ?? "";
         if (isFlag(letter)) flags.add(letter);

@@ -57,11 +57,12 @@ export function runScripts(packages: readonly ScriptedPackage[], start: Start): 
   const unread = new Set<string>();
   const generated = new Set<string>();
   const versions = new Map(packages.map(({ name, control }) => [name, control.get("version") ?? ""]));
+  const contents = new Map(packages.map(({ name, paths }) => [name, paths]));
   const architectures = packages.map(({ control }) => control.get("architecture") ?? "all");
   const architecture = architectures.find((one) => one !== "all") ?? "all";
   for (const one of inOrder(packages)) registerTemplates(answers, one.members.get("templates") ?? "");
   for (const one of inOrder(packages).filter(({ isInterpreted }) => isInterpreted)) {
-    const shared = { architecture, versions, accounts, answers, alternatives, generated };
+    const shared = { architecture, versions, contents, accounts, answers, alternatives, generated };
     try {
       files.folder = "/";
       files.umask = 0o022;

@@ -25,7 +25,7 @@ export function planScripts(packed: readonly Packed[], skip: readonly string[]):
   const read = packed.map((one) => ({ one, found: findingsOf(one), recipe: findRecipe(recipes, one.name) }));
   return {
     packages: read.map(({ one, found, recipe }) => ({
-      ...{ name: one.name, control: one.control, members: one.members, paths: one.tree.keys() },
+      ...{ name: one.name, control: one.control, members: one.members, paths: [...one.tree.keys()] },
       isInterpreted: found.rest.length > 0 && !recipe && !skip.includes(one.name),
     })),
     findings: read.filter(({ found, recipe }) => recipe || found.rest.length === 0).map(({ found }) => found),

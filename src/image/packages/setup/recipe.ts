@@ -1,5 +1,5 @@
 /** Part of every layer's cache key: raise it when the same packages would give another tree. */
-export const recipeVersion = 4;
+export const recipeVersion = 5;
 
 /** A path that a maintainer script would create or change. Owners are `user:group`; `to` and `from` are paths in the image. */
 export type PathRecipe =

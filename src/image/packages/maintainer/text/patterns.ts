@@ -1,4 +1,4 @@
-import { NotUnderstood } from "../shell/syntax.ts";
+import { NotUnderstood } from "../../shell/syntax.ts";
 
 const classes: Readonly<Record<string, string>> = {
   alnum: "A-Za-z0-9",

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { NotUnderstood } from "../shell/syntax.ts";
-import { type ShellProgram, type ShellStreams, say } from "../shell/world.ts";
-import { plainPath } from "./file-programs.ts";
-import type { ImageFiles } from "./image-files.ts";
-import { optionsOf } from "./options.ts";
+import { compareVersions } from "../../debian-version.ts";
+import { NotUnderstood } from "../../shell/syntax.ts";
+import { type ShellProgram, type ShellStreams, say } from "../../shell/world.ts";
+import { plainPath } from "../file-programs.ts";
+import type { ImageFiles } from "../image-files.ts";
+import { optionsOf } from "../options.ts";
+import { awk } from "./awk.ts";
 import { regularExpression } from "./patterns.ts";
 import { sed } from "./sed.ts";
+import { echoed, formatted, setOf } from "./words.ts";
 
 /** cat(1), cut(1), grep(1), sed(1) and their like. */
 export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellProgram>> {
@@ -90,19 +93,23 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
     }
     return 0;
   };
-  const cut = filter("s", "d f c delimiter fields", (text, { values }) => {
-    const delimiter = values.get("d") ?? "\t";
-    const wanted = (values.get("f") ?? fail())
+  const cut = filter("s", "d f c b delimiter fields characters bytes", (text, { flags, values }) => {
+    const delimiter = values.get("d") ?? values.get("delimiter") ?? "\t";
+    const columns = ["c", "b", "characters", "bytes"].map((name) => values.get(name)).find(Boolean);
+    const wanted = (columns ?? values.get("f") ?? values.get("fields") ?? fail())
       .split(",")
-      .map((one) => /^(\d+)(-?)(\d*)$/.exec(one) ?? fail());
-    return eachLine(text, (line) => {
-      if (!line.includes(delimiter)) return line;
-      const fields = line.split(delimiter);
-      const kept = wanted.flatMap(([, from, dash, to]) =>
-        fields.slice(Number(from) - 1, dash ? Number(to) || undefined : Number(from)),
+      .map((one) => /^(\d*)(-?)(\d*)$/.exec(one) ?? fail());
+    const pick = <T extends string | string[]>(all: T) =>
+      wanted.map(([, from, dash, to]) =>
+        all.slice(Math.max(0, Number(from) - 1), dash ? Number(to) || undefined : Number(from)),
       );
-      return kept.join(delimiter);
-    });
+    const lines = linesOf(text).filter((line) => !flags.has("s") || line.includes(delimiter));
+    return joined(
+      lines.map((line) => {
+        if (columns !== undefined) return pick(line).join("");
+        return line.includes(delimiter) ? pick(line.split(delimiter)).flat().join(delimiter) : line;
+      }),
+    );
   });
   const tr: ShellProgram = (args, { input, out }) => {
     const { flags, rest } = optionsOf(args, "d s c");
@@ -119,16 +126,20 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
     );
     return 0;
   };
-  const awk: ShellProgram = (args, streams) => {
-    const { values, rest } = optionsOf(args, "", "F");
-    const [, column] = /^\{ *print \$(\d+) *;? *\}$/.exec(rest[0]?.trim() ?? "") ?? [];
-    const text = column === undefined ? fail() : textOf(rest.slice(1), streams);
+  const awkProgram: ShellProgram = (args, streams) => {
+    const { values, rest } = optionsOf(args, "", "F v");
+    const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(values.get("v") ?? "") ?? [];
+    if (values.has("v") && (name === undefined || args.filter((one) => /^-v/.test(one)).length > 1)) fail();
+    const text = textOf(rest.slice(1), streams);
     if (text === undefined) return 2;
     const separator = values.get("F");
-    const fields = (line: string) =>
-      separator === undefined ? line.trim().split(/\s+/) : line.split(separator);
-    streams.out(eachLine(text, (line) => (column === "0" ? line : (fields(line)[Number(column) - 1] ?? ""))));
-    return 0;
+    const variables = new Map([
+      ...(separator === undefined ? [] : [["FS", separator === "t" ? "\t" : separator] as const]),
+      ...(name === undefined ? [] : [[name, value ?? ""] as const]),
+    ]);
+    const { output, status } = awk(text, rest[0] ?? fail(), variables);
+    streams.out(output);
+    return status;
   };
   const md5sum: ShellProgram = (args, streams) => {
     const text = textOf(args, streams);
@@ -137,16 +148,29 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
     return say(streams.out, `${digest}  ${args[0] ?? "-"}\n`);
   };
   const countOf = (given = "10") => (/^\d+$/.test(given) ? Number(given) : fail());
-  const head = filter("", "n", (text, { values }) =>
-    joined(linesOf(text).slice(0, countOf(values.get("n")))),
+  /** `-1` is `-n 1`. */
+  const counted =
+    (program: ShellProgram): ShellProgram =>
+    (args, ...rest) =>
+      program(
+        args.flatMap((one) => (/^-\d+$/.test(one) ? ["-n", one.slice(1)] : [one])),
+        ...rest,
+      );
+  const head = counted(
+    filter("", "n", (text, { values }) => joined(linesOf(text).slice(0, countOf(values.get("n"))))),
   );
-  const tail = filter("", "n", (text, { values }) => {
-    const lines = linesOf(text);
-    return joined(lines.slice(Math.max(0, lines.length - countOf(values.get("n")))));
-  });
-  const sort = filter("u r V", "", (text, { flags }) => {
-    if (flags.has("V")) throw new NotUnderstood("");
+  const tail = counted(
+    filter("", "n", (text, { values }) => {
+      const given = values.get("n");
+      const lines = linesOf(text);
+      if (given?.startsWith("+")) return joined(lines.slice(Math.max(0, countOf(given.slice(1)) - 1)));
+      return joined(lines.slice(Math.max(0, lines.length - countOf(given))));
+    }),
+  );
+  const sort = filter("u r V n g", "", (text, { flags }) => {
     const lines = flags.has("u") ? [...new Set(linesOf(text))].sort() : linesOf(text).toSorted();
+    if (flags.has("n") || flags.has("g")) lines.sort((a, b) => leadingNumber(a) - leadingNumber(b));
+    if (flags.has("V")) lines.sort(compareVersions);
     return joined(flags.has("r") ? lines.reverse() : lines);
   });
   const uniq = filter("", "", (text) =>
@@ -167,20 +191,51 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
     return a === undefined || b === undefined ? 2 : Number(a !== b);
   };
   const xargs: ShellProgram = (args, streams, shell) => {
-    const { rest } = optionsOf(
-      args.slice(
-        0,
-        args.findIndex((one) => !one.startsWith("-")),
-      ),
-      "r no-run-if-empty",
+    const { flags, values, rest } = optionsOf(args, "+ r 0 no-run-if-empty null", "n max-args I");
+    const argv = rest.length > 0 ? rest : ["echo"];
+    const { left } = streams.input;
+    streams.input.left = "";
+    const isNull = flags.has("0") || flags.has("null");
+    const placed = values.get("I");
+    const words = left.split(isNull ? "\0" : placed === undefined ? /\s+/ : "\n").filter(Boolean);
+    if (!isNull && /['"\\]/.test(left)) fail();
+    const isRun =
+      words.length > 0 || (placed === undefined && !flags.has("r") && !flags.has("no-run-if-empty"));
+    if (!isRun) return 0;
+    const size = placed === undefined ? countOf(values.get("n") ?? values.get("max-args") ?? "999999") : 1;
+    const calls = Array.from({ length: Math.max(1, Math.ceil(words.length / size)) }, (_, at) =>
+      words.slice(at * size, (at + 1) * size),
     );
-    const argv = args.slice(args.findIndex((one) => !one.startsWith("-")));
-    const words = streams.input.left.split(/\s+/).filter(Boolean);
-    if (rest.length > 0) throw new NotUnderstood("");
-    return words.length === 0 ? 0 : shell.call([...argv, ...words], streams);
+    const statuses = calls.map((some) =>
+      shell.call(
+        placed === undefined
+          ? [...argv, ...some]
+          : argv.map((word) => word.replaceAll(placed, some[0] ?? "")),
+        streams,
+      ),
+    );
+    return statuses.some((status) => status !== 0) ? 123 : 0;
   };
   return {
-    ...{ awk, md5sum, cat, cmp, cut, diff: cmp, head, sort, tail, tee, tr, uniq, wc, xargs, sed: sedProgram },
+    ...{
+      awk: awkProgram,
+      gawk: awkProgram,
+      mawk: awkProgram,
+      md5sum,
+      cat,
+      cmp,
+      cut,
+      diff: cmp,
+      head,
+      sort,
+      tail,
+      tee,
+      tr,
+      uniq,
+      wc,
+      xargs,
+      sed: sedProgram,
+    },
     ...{
       grep: grep("basic"),
       egrep: grep("extended"),
@@ -225,49 +280,8 @@ function joined(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function eachLine(text: string, work: (line: string) => string): string {
-  return joined(linesOf(text).map(work));
-}
-
-/** dash's echo understands escapes; only newline and tab are met in scripts. */
-function echoed(args: readonly string[]): string {
-  const [option, ...rest] = args;
-  const words = option === "-n" || option === "-e" ? rest : args;
-  const text = words.join(" ").replace(/\\([nt])/g, (_, one) => (one === "n" ? "\n" : "\t"));
-  return option === "-n" ? text : `${text}\n`;
-}
-
-function formatted(format: string, args: readonly string[]): string {
-  const left = [...args];
-  const once = () =>
-    format.replace(
-      /%([sdb%])|%.|\\([nt\\"])|\\./g,
-      (_, conversion: string | undefined, escaped: string | undefined) => {
-        if (conversion === "%") return "%";
-        if (conversion !== undefined) return left.shift() ?? "";
-        if (escaped !== undefined) return { n: "\n", t: "\t" }[escaped] ?? escaped;
-        return fail();
-      },
-    );
-  let text = once();
-  while (left.length > 0 && /%[sdb]/.test(format)) text += once();
-  return text;
-}
-
-/** The characters of a set of tr(1). */
-function setOf(text: string): string {
-  const named = text
-    .replace("[:upper:]", "A-Z")
-    .replace("[:lower:]", "a-z")
-    .replace(/\\n/g, "\n")
-    .replace(/\\t/g, "\t");
-  if (named.includes("[:")) throw new NotUnderstood("");
-  return named.replace(/(.)-(.)/gs, (_, from: string, to: string) => {
-    const [begin, end] = [from.charCodeAt(0), to.charCodeAt(0)];
-    return String.fromCharCode(
-      ...Array.from({ length: Math.max(0, end - begin + 1) }, (__, at) => begin + at),
-    );
-  });
+function leadingNumber(line: string): number {
+  return Number(/^\s*-?\d+(\.\d+)?/.exec(line)?.[0] ?? 0);
 }
 
 function fail(): never {
