@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import {
   cpSync,
   createReadStream,
@@ -10,24 +8,19 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
-import { get } from "node:http";
-import { connect } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
+import { firmware, Machine } from "./disk-machine.ts";
 import { type Installation, install, kilnPath, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
-
-const firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-const variables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 function whyNoDisks(): string | undefined {
   if (process.arch !== "x64") return "disks are made for x86-64";
   if (!existsSync("/usr/bin/qemu-system-x86_64")) return "qemu-system-x86 is not installed";
   if (!existsSync("/usr/bin/qemu-img")) return "qemu-utils is not installed";
-  return existsSync(firmware) ? whyNoServers() : "ovmf is not installed";
+  return existsSync(firmware.secure) ? whyNoServers() : "ovmf is not installed";
 }
 
 const why = whyNoDisks();
@@ -35,86 +28,6 @@ if (why !== undefined) console.log(`Skipped: disks that boot, because ${why}.`);
 
 /** Firmware and a kernel whose instructions are translated, on a machine that does much else: a minute was seen. */
 const patienceMs = 900_000;
-
-/** A virtual machine that firmware starts from a disk, as clouds do. Nothing that it writes stays. */
-class Machine implements AsyncDisposable {
-  readonly port: number;
-  readonly #folder: string;
-  readonly #process: ChildProcess;
-  readonly #ended: Promise<unknown>;
-
-  constructor(folder: string, disk: string, format: string, port: number) {
-    mkdirSync(folder);
-    this.port = port;
-    this.#folder = folder;
-    const argv = [
-      ...[
-        "-M",
-        "q35",
-        "-accel",
-        "tcg,tb-size=64",
-        "-m",
-        "256",
-        "-nodefaults",
-        "-no-user-config",
-        "-no-reboot",
-      ],
-      ...[
-        "-display",
-        "none",
-        "-serial",
-        `file:${folder}/console`,
-        "-qmp",
-        `unix:${folder}/qmp,server=on,wait=off`,
-      ],
-      ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${firmware}`],
-      ...["-drive", `if=pflash,unit=1,format=raw,snapshot=on,file=${variables}`],
-      ...["-drive", `id=disk,if=none,snapshot=on,format=${format},file=${disk}`],
-      ...["-device", "virtio-blk-pci,drive=disk,bootindex=0"],
-      ...["-netdev", `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:8080`],
-      ...["-device", "virtio-net-pci,netdev=net,romfile="],
-    ];
-    this.#process = spawn("qemu-system-x86_64", argv, { stdio: "inherit" });
-    this.#ended = once(this.#process, "exit");
-  }
-
-  get isRunning(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null;
-  }
-
-  console(): string {
-    const path = join(this.#folder, "console");
-    return existsSync(path) ? readFileSync(path, "latin1").replaceAll("\r", "") : "";
-  }
-
-  /** What it answers with 200 on its port; undefined while it does not. */
-  page(): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const options = { host: "127.0.0.1", port: this.port, timeout: 2000, agent: false };
-      const request = get(options, (answer) => {
-        text(answer).then(
-          (body) => resolve(answer.statusCode === 200 ? body : undefined),
-          () => resolve(undefined),
-        );
-      });
-      request.on("timeout", () => request.destroy());
-      request.on("error", () => resolve(undefined));
-    });
-  }
-
-  async pressPowerButton(): Promise<void> {
-    const socket = connect(join(this.#folder, "qmp"));
-    await once(socket, "connect");
-    socket.write('{"execute":"qmp_capabilities"}{"execute":"system_powerdown"}');
-    socket.resume();
-    await once(socket, "close");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isRunning) this.#process.kill("SIGKILL");
-    await this.#ended;
-  }
-}
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
@@ -154,12 +67,10 @@ describe.skipIf(why !== undefined)("an image as a disk", () => {
       );
       await exec(["qemu-img", "check", "-q", "shop-1.qcow2"], { cwd: out });
       await exec(["qemu-img", "compare", "-q", "shop-1.raw", "shop-1.qcow2"], { cwd: out });
-      await using machine = new Machine(
-        join(out, "whole"),
-        join(out, "shop-1.qcow2"),
-        "qcow2",
-        await freePort(),
-      );
+      await using machine = new Machine({
+        ...{ folder: join(out, "whole"), disk: join(out, "shop-1.qcow2"), format: "qcow2" },
+        port: await freePort(),
+      });
       const serves = async () => (await machine.page()) === "one" || !machine.isRunning;
       await waitUntil(serves, patienceMs, "the machine serves").catch((error) => {
         throw new Error(machine.console(), { cause: error });
@@ -172,28 +83,141 @@ describe.skipIf(why !== undefined)("an image as a disk", () => {
     patienceMs,
   );
 
-  test(
-    "stops when one byte of it was changed",
-    async () => {
-      const altered = readFileSync(join(out, "shop-1.raw"));
-      const program = readFileSync(join(shop.folder, "busybox")).subarray(0, 64); // of a longer one, a search takes a minute
-      const at = altered.indexOf(program) + 200;
-      expect(at).toBeGreaterThan(200);
+  describe("with Secure Boot", () => {
+    const wanted = ["--variable", "PORT=8080", "--writable", "/tmp"];
+    const variables = () => join(out, "variables.fd");
+
+    /** The machine that firmware with the enrolled keys makes of these bytes. */
+    async function machineOf(name: string, bytes: Buffer): Promise<Machine> {
+      const path = join(out, `${name}.raw`);
+      writeFileSync(path, bytes);
+      const options = { folder: join(out, name), disk: path, format: "raw", variables: variables() };
+      return new Machine({ ...options, port: await freePort() });
+    }
+
+    function changed(bytes: Buffer, words: string | Buffer, offset: number): Buffer {
+      const altered = Buffer.from(bytes);
+      const at = altered.indexOf(words) + offset;
+      expect(at).toBeGreaterThan(offset);
       altered[at] = (altered[at] ?? 0) ^ 1;
-      writeFileSync(join(out, "altered.raw"), altered);
-      await using machine = new Machine(
-        join(out, "altered"),
-        join(out, "altered.raw"),
-        "raw",
-        await freePort(),
+      return altered;
+    }
+
+    beforeAll(async () => {
+      await kiln.ok(["image", "boot-keys", "keys"], { cwd: out });
+      await disk("shop:1", ...wanted, "--format", "uki");
+      const sign = [
+        "image",
+        "sign-disk",
+        "shop-1.efi",
+        "--key",
+        "keys/db.key",
+        "--certificate",
+        "keys/db.pem",
+      ];
+      await kiln.ok(sign, { cwd: out });
+      await kiln.ok([...sign, "--output", "again.p7s"], { cwd: out });
+      expect(await sha256(join(out, "again.p7s"))).toBe(await sha256(join(out, "shop-1.efi.p7s")));
+      const args = ["--signature", "shop-1.efi.p7s", "--output", "signed.raw"];
+      await kiln.ok(["image", "disk", "shop:1", ...wanted, ...args], { cwd: out });
+      await enrol();
+    }, patienceMs);
+
+    /** systemd-boot(7) hands the keys to the firmware, as a person would in its menu, and starts the machine again. */
+    async function enrol(): Promise<void> {
+      const esp = join(out, "esp");
+      const keys = join(esp, "loader/keys/kiln");
+      mkdirSync(join(esp, "EFI/BOOT"), { recursive: true });
+      mkdirSync(keys, { recursive: true });
+      for (const name of ["PK", "KEK", "db"])
+        cpSync(join(out, `keys/${name}.auth`), join(keys, `${name}.auth`));
+      writeFileSync(join(esp, "loader/loader.conf"), "secure-boot-enroll force\ntimeout 0\n");
+      const lock = readFileSync(join(kiln.home, "machine/kiln.lock"), "utf8");
+      const [, digest] = /"systemd-boot-efi",.*"sha256":"(\w+)"/.exec(lock) ?? [];
+      const deb = join(kiln.home, `cache/packages/debs/${digest}.deb`);
+      await exec(["dpkg-deb", "-x", deb, join(out, "boot")]);
+      cpSync(
+        join(out, "boot/usr/lib/systemd/boot/efi/systemd-bootx64.efi"),
+        join(esp, "EFI/BOOT/BOOTX64.EFI"),
       );
-      const stopped = () => /Kernel panic.*verity/.test(machine.console()) || !machine.isRunning;
-      await waitUntil(stopped, patienceMs, "the machine has stopped");
-      expect(machine.console()).toMatch(/verity: .*block \d+ is corrupted/);
-      expect(machine.console()).not.toContain("kiln: exit");
-    },
-    patienceMs,
-  );
+      cpSync(firmware.variables, variables());
+      const machineOptions = { folder: join(out, "enrol"), disk: `fat:${esp}`, format: "raw" };
+      const port = await freePort();
+      await using machine = new Machine({
+        ...machineOptions,
+        port,
+        variables: variables(),
+        keepsVariables: true,
+      });
+      await waitUntil(() => !machine.isRunning, patienceMs, "the keys are enrolled");
+      expect(machine.console()).toContain("Enrolling secure boot keys");
+    }
+
+    test(
+      "boots when it is signed, and stops when one byte of a layer was changed",
+      async () => {
+        const bytes = readFileSync(join(out, "signed.raw"));
+        await using whole = await machineOf("whole-signed", bytes);
+        const program = readFileSync(join(shop.folder, "busybox")).subarray(0, 64); // of a longer one, a search takes a minute
+        await using altered = await machineOf("altered-layer", changed(bytes, program, 200));
+        const serves = async () => (await whole.page()) === "one" || !whole.isRunning;
+        await waitUntil(serves, patienceMs, "the machine serves");
+        expect(whole.isRunning).toBe(true);
+        const stopped = () => /Kernel panic.*verity/.test(altered.console()) || !altered.isRunning;
+        await waitUntil(stopped, patienceMs, "the machine has stopped");
+        expect(altered.console()).toMatch(/verity: .*block \d+ is corrupted/);
+        expect(altered.console()).not.toContain("kiln: exit");
+      },
+      patienceMs,
+    );
+
+    test(
+      "does not boot without a signature, nor with another command line for the kernel",
+      async () => {
+        const bytes = readFileSync(join(out, "signed.raw"));
+        await using unsigned = await machineOf("unsigned", readFileSync(join(out, "shop-1.raw")));
+        await using altered = await machineOf(
+          "altered-line",
+          changed(bytes, "console=tty0 console=ttyS0", 0),
+        );
+        for (const machine of [unsigned, altered]) {
+          const decided = () => /Access Denied|kiln: booted/.test(machine.console());
+          await waitUntil(decided, patienceMs, "the firmware has decided");
+          expect(machine.console()).not.toContain("kiln: booted");
+        }
+      },
+      patienceMs,
+    );
+
+    test("says what is wrong with keys and signatures", async () => {
+      await kiln.ok(["image", "boot-keys", "others"], { cwd: out });
+      writeFileSync(join(out, "cut.p7s"), readFileSync(join(out, "shop-1.efi.p7s")).subarray(0, 600));
+      const key = ["--key", "keys/db.key", "--certificate", "others/db.pem"];
+      for (const [args, code, words] of [
+        [
+          ["disk", "shop:1", ...wanted, "--output", "x.raw", "--signature", "cut.p7s"],
+          1,
+          "is not a signature",
+        ],
+        [
+          ["disk", "shop:1", "--output", "x.raw", "--signature", "shop-1.efi.p7s"],
+          1,
+          "is of another program",
+        ],
+        [["disk", "shop:1", "--output", "x.raw", "--signature", "none.p7s"], 2, "cannot be read (ENOENT)"],
+        [["sign-disk", "shop-1.efi", "--output", "x.p7s", ...key], 2, "does not belong to the certificate"],
+        [
+          ["sign-disk", "shop-1.raw", "--output", "x.p7s", ...key],
+          1,
+          "not a program that UEFI firmware starts",
+        ],
+      ] as const) {
+        const ran = await kiln.run(["image", ...args], { cwd: out });
+        expect([ran.code, ran.stderr]).toEqual([code, expect.stringContaining(words)]);
+      }
+      expect(readdirSync(out).filter((name) => name.startsWith("x."))).toEqual([]);
+    });
+  });
 
   test(
     "is the same in another folder, with another umask and in another time zone",
@@ -224,7 +248,7 @@ describe.skipIf(why !== undefined)("an image as a disk", () => {
       for (const [args, code, words] of [
         [["shop:7"], 1, "[image_unknown]"],
         [["shop:1"], 2, "already exists"],
-        [["shop:1", "--format", "iso"], 2, "Allowed choices are raw, qcow2, vmdk, vhd, gce"],
+        [["shop:1", "--format", "iso"], 2, "Allowed choices are raw, qcow2, vmdk, vhd, gce, uki"],
         [["shop:1", "--output", "no/such.raw"], 2, "the folder does not exist"],
         [["shop:1", "--output", "full"], 2, "is not a file"],
         [["shop:1", "--output", "full/shop.raw"], 1, "1 MiB left; the disk takes"],

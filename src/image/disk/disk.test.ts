@@ -9,6 +9,7 @@ import { fatWithFile } from "./fat.ts";
 import { partitionTable, partitionTypes } from "./gpt.ts";
 import { diskConfig } from "./guest.ts";
 import { type Disk, grainBytes, grainsOf } from "./pieces.ts";
+import { littleStub } from "./testing.ts";
 import { unifiedKernel } from "./uki.ts";
 import { hashTree } from "./verity.ts";
 
@@ -99,23 +100,6 @@ test("a file is found in FAT32 by its path, and there are enough clusters for it
   expect(image.readUInt32LE(32) - 32 - 2 * fatSectors).toBeGreaterThanOrEqual(65_525);
   expect(fatSectors * 128).toBeGreaterThan(image.readUInt32LE(32) - 32 - 2 * fatSectors);
 });
-
-/** As little as a program for UEFI may be: one section of 512 bytes, and room for others in its header. */
-function littleStub(): Buffer {
-  const stub = Buffer.alloc(1024 + 512);
-  stub.write("MZ", 0);
-  stub.writeUInt32LE(0x40, 0x3c);
-  stub.write("PE\0\0", 0x40, "latin1");
-  stub.writeUInt16LE(1, 0x46);
-  stub.writeUInt16LE(240, 0x54);
-  const optional = 0x58;
-  stub.writeUInt16LE(0x20b, optional);
-  stub.writeUInt32LE(512, optional + 36);
-  stub.writeUInt32LE(0x5200, optional + 56);
-  stub.writeUInt32LE(1024, optional + 60);
-  stub.write(".text", optional + 240);
-  return stub;
-}
 
 describe("a unified kernel image", () => {
   test("has its parts where its sections say, page by page", () => {

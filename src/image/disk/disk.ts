@@ -27,6 +27,10 @@ export interface DiskIngredients {
   readonly parts: Pick<GuestParts, "kernel" | "diskInitrd">;
   /** systemd-stub(7). */
   readonly stub: Buffer;
+  /** Makes the boot program one that firmware trusts; without it, the program stays as it is. */
+  readonly sign?: (program: Buffer) => Buffer;
+  /** The disk's size is a multiple of this many bytes. */
+  readonly sizeUnit: number;
 }
 
 interface Content {
@@ -39,15 +43,26 @@ interface Content {
 
 /** Both consoles; the last one is where the first process writes. After a panic, so also after a damaged block, the machine starts again. */
 const kernelArguments = "console=tty0 console=ttyS0 quiet loglevel=4 panic=10 no_timer_check";
-/** What programs that start machines from disks expect at least. */
-const sizeUnit = 1 << 20;
 
 /**
  * A disk that UEFI firmware boots: a partition with kernel, initial memory disk, command line and configuration as one program, and one for each
- * layer, with a hash tree whose root that program knows. The same image gives the same disk. Throws `image_invalid` for more layers than a disk
- * has partitions.
+ * layer, with a hash tree whose root that program knows. The same image gives the same disk, and a signature changes the first partition alone.
+ * Throws `image_invalid` for more layers than a disk has partitions.
  */
 export async function describeDisk(from: DiskIngredients, signal: AbortSignal): Promise<Disk> {
+  const { program, contents } = await describeParts(from, signal);
+  const seed = createHash("sha256").update(program).digest("hex");
+  return assemble([bootContent(from.sign?.(program) ?? program), ...contents], seed, from.sizeUnit);
+}
+
+/** The first program of such a disk alone: a unified kernel image. */
+export async function describeProgram(from: DiskIngredients, signal: AbortSignal): Promise<Disk> {
+  const { program } = await describeParts(from, signal);
+  const bytes = from.sign?.(program) ?? program;
+  return { bytes: bytes.length, pieces: [{ at: 0, bytes }] };
+}
+
+async function describeParts(from: DiskIngredients, signal: AbortSignal) {
   const { layers, server } = from;
   if (layers.length >= mostPartitions)
     throw new KilnError(
@@ -64,9 +79,7 @@ export async function describeDisk(from: DiskIngredients, signal: AbortSignal): 
     checked.push(layer);
     contents.push(content);
   }
-  const program = await bootProgram(from, diskConfig(server, checked));
-  const seed = createHash("sha256").update(program).digest("hex");
-  return assemble([bootContent(program), ...contents], seed);
+  return { program: await bootProgram(from, diskConfig(server, checked)), contents };
 }
 
 async function layerContent(file: string, signal: AbortSignal) {
@@ -100,7 +113,7 @@ function bootContent(program: Buffer): Content {
   return { name: "boot", type: partitionTypes.efiSystem, bytes, pieces };
 }
 
-function assemble(contents: readonly Content[], seed: string): Disk {
+function assemble(contents: readonly Content[], seed: string, sizeUnit: number): Disk {
   const partitions: Partition[] = [];
   const pieces: Piece[] = [];
   let sector = alignment;

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { guidBytes, guidOf } from "./guid.ts";
 
 /** A partition; `firstSector` and `sectors` count sectors of 512 bytes. */
 export interface Partition {
@@ -92,20 +92,4 @@ function headerOf({ own, other, table, disk, diskSectors, entries }: Header): Bu
   header.writeUInt32LE(crc32(entries), 88);
   header.writeUInt32LE(crc32(header.subarray(0, used)), 16);
   return header;
-}
-
-/** A GUID of version 8 (RFC 9562, section 5.8) that follows from a text. */
-function guidOf(text: string): Buffer {
-  const bytes = createHash("sha256").update(text).digest().subarray(0, 16);
-  bytes[7] = ((bytes[7] ?? 0) & 0x0f) | 0x80; // the first three fields are written with the low byte first
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes;
-}
-
-function guidBytes(text: string): Buffer {
-  const bytes = Buffer.from(text.replaceAll("-", ""), "hex");
-  bytes.subarray(0, 4).reverse();
-  bytes.subarray(4, 6).reverse();
-  bytes.subarray(6, 8).reverse();
-  return bytes;
 }

@@ -5,21 +5,25 @@ import { machineParts } from "../machine/machine-parts.ts";
 import { imageSource } from "../store/image-source.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
 import type { StoredImage } from "../store/images.ts";
-import { describeDisk } from "./disk.ts";
+import { describeDisk, describeProgram } from "./disk.ts";
 import type { DiskServer } from "./guest.ts";
 import type { Disk } from "./pieces.ts";
+import type { DiskFormat } from "./write-disk.ts";
 
-/** What a disk has besides its image. */
+/** What a disk has besides its image. Hypervisors expect whole MiB, and Google GiB ("Manually import boot disks"). */
 export interface DiskOptions {
   /** Folders of memory. */
   readonly writable: readonly string[];
   /** `NAME=value`: they win over the image's. */
   readonly env: readonly string[];
+  /** Of the boot program, by which firmware trusts it; `place` is for messages. */
+  readonly signature?: { readonly bytes: Buffer; readonly place: string } | undefined;
+  readonly format: DiskFormat;
 }
 
 /**
  * The bootable disk of an image, from the files that servers run from and Debian's kernel of the lock of this state folder. Needs root, as
- * servers do (`not_root`). Throws `image_invalid`, and what fetching packages throws.
+ * servers do (`not_root`). Throws `image_invalid`, `signature_invalid`, and what fetching packages throws.
  */
 export async function diskOf(
   state: StateFolder,
@@ -43,7 +47,24 @@ export async function diskOf(
     ...image,
     ...{ name: service, writable: options.writable, env: merged(image.env, options.env) },
   };
-  return describeDisk({ server, layers: image.layers, parts, stub }, signal);
+  const sign = await signerFor(options.signature);
+  const describe = options.format === "uki" ? describeProgram : describeDisk;
+  const sizeUnit = options.format === "gce" ? 1 << 30 : 1 << 20;
+  return describe({ server, layers: image.layers, parts, stub, sizeUnit, ...(sign && { sign }) }, signal);
+}
+
+/** Loads what knows signatures only where there is one. */
+async function signerFor(signature: DiskOptions["signature"]) {
+  if (signature === undefined) return undefined;
+  const [{ checkSignature }, { programDigest, withSignature }] = await Promise.all([
+    import("./secure-boot/signed-data.ts"),
+    import("./secure-boot/program.ts"),
+  ]);
+  const { bytes, place } = signature;
+  return (program: Buffer) => {
+    checkSignature(bytes, programDigest(program), place);
+    return withSignature(program, bytes);
+  };
 }
 
 function merged(base: readonly string[], own: readonly string[]): readonly string[] {

@@ -27,10 +27,10 @@ export function unifiedKernel(stub: Buffer, sections: readonly UkiSection[]): Bu
   const end = table + (count + sections.length) * sectionHeaderBytes;
   if (end > stub.readUInt32LE(optional + 60))
     throw new KilnError("image_invalid", "The boot stub has no room for the parts of a machine.");
-  const head = Buffer.from(stub);
+  const head = Buffer.from(stub.subarray(0, endOfSections(stub, optional, count)));
   let address = roundUp(stub.readUInt32LE(optional + 56), page);
-  let place = roundUp(stub.length, fileAlignment);
-  const parts: Buffer[] = [head, Buffer.alloc(place - stub.length)];
+  let place = roundUp(head.length, fileAlignment);
+  const parts: Buffer[] = [head, Buffer.alloc(place - head.length)];
   for (const [index, { name, bytes }] of sections.entries()) {
     const padded = roundUp(bytes.length, fileAlignment);
     const header = table + (count + index) * sectionHeaderBytes;
@@ -42,9 +42,20 @@ export function unifiedKernel(stub: Buffer, sections: readonly UkiSection[]): Bu
     place += padded;
   }
   head.writeUInt16LE(count + sections.length, at + 6);
+  head.fill(0, at + 8, at + 16); // PointerToSymbolTable, NumberOfSymbols
   head.writeUInt32LE(address, optional + 56); // SizeOfImage
   head.writeUInt32LE(0, optional + 64); // CheckSum: firmware does not look at it
   return Buffer.concat(parts);
+}
+
+/** Symbols for debuggers come after that. Left out, no gap is left: programs differ in whether a signature covers gaps. */
+function endOfSections(stub: Buffer, optional: number, count: number): number {
+  const table = optional + stub.readUInt16LE(optional - 4);
+  const ends = Array.from({ length: count }, (_, i) => {
+    const header = table + i * sectionHeaderBytes;
+    return stub.readUInt32LE(header + 16) + stub.readUInt32LE(header + 20);
+  });
+  return Math.max(stub.readUInt32LE(optional + 60), ...ends); // the header, with no section
 }
 
 function roundUp(value: number, to: number): number {

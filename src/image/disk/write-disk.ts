@@ -8,13 +8,14 @@ import { writeRaw } from "./raw.ts";
 import { writeVhd } from "./vhd.ts";
 import { writeVmdk } from "./vmdk.ts";
 
-/** Formats of disks, each with how one is written into an empty file. */
+/** Formats of disks, and of a boot program alone, each with how one is written into an empty file. */
 const writers = {
   raw: writeRaw,
   qcow2: writeQcow2,
   vmdk: writeVmdk,
   vhd: writeVhd,
   gce: writeGce,
+  uki: writeRaw,
 } as const satisfies Readonly<
   Record<string, (file: FileHandle, disk: Disk, signal: AbortSignal) => Promise<void>>
 >;

@@ -59,13 +59,59 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
   )
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .addOption(
-      new Option("--format <FORMAT>", "qcow2: QEMU, OpenStack; vmdk: VMware; vhd: Azure; gce: Google")
-        .choices(["raw", "qcow2", "vmdk", "vhd", "gce"])
+      new Option(
+        "--format <FORMAT>",
+        "qcow2: QEMU, OpenStack; vmdk: VMware; vhd: Azure; gce: Google; uki: what boots",
+      )
+        .choices(["raw", "qcow2", "vmdk", "vhd", "gce", "uki"])
         .default("raw"),
     )
     .option("--writable <PATH>", "a folder of memory; may be repeated", collected)
     .option("--variable <NAME=VALUE>", "an environment variable; may be repeated", collected)
+    .option("--signature <FILE>", "of its boot program, for Secure Boot: what `kiln image sign-disk` writes")
     .action(load(async () => (await import("./disk.ts")).run));
+  intoFile(
+    command(
+      image,
+      "sign-disk",
+      "sign a boot program for Secure Boot",
+      "kiln image sign-disk shop-1.4.0.efi --key keys/db.key --certificate keys/db.pem",
+    ),
+    "the signature; default: FILE.p7s",
+  )
+    .argument("<FILE>", "what `kiln image disk IMAGE --format uki` writes")
+    .requiredOption("-k, --key <FILE>", "the private key of db, in PEM")
+    .requiredOption("--certificate <FILE>", "its certificate, in PEM")
+    .action(load(async () => (await import("./boot-keys.ts")).sign));
+  command(
+    image,
+    "publish-disk",
+    "print or run the commands that make an image of a cloud from a disk",
+    "kiln image publish-disk shop-1.4.0.raw --to aws --bucket images",
+    "kiln image publish-disk shop-1.4.0.qcow2 --to openstack --run",
+  )
+    .argument("<FILE>", "what `kiln image disk` has written; its format is recognized")
+    .addOption(
+      new Option("--to <CLOUD>", "aws: raw; gce: gce; azure: vhd; openstack: qcow2")
+        .choices(["aws", "gce", "azure", "openstack"])
+        .makeOptionMandatory(),
+    )
+    .option("--name <NAME>", "of the image there; default: from the file's name")
+    .option("--bucket <NAME>", "aws, gce: where the disk is copied to, until the image is made")
+    .option("--resource-group <NAME>", "azure: where the image belongs")
+    .option("--storage-account <NAME>", "azure: where the disk is copied to, until the image is made")
+    .option("--container <NAME>", "azure: the container there")
+    .option("--boot-keys <FOLDER>", "gce: what Secure Boot trusts; `kiln image boot-keys` makes them")
+    .option("--run", "run the commands, with your own credentials")
+    .action(load(async () => (await import("./publish-disk.ts")).run));
+  command(
+    image,
+    "boot-keys",
+    "make keys for Secure Boot, and the files that enrol them",
+    "kiln image boot-keys keys",
+  )
+    .argument("<FOLDER>", "has PK, KEK and db, each as .key and .pem; they are made when none is there")
+    .action(load(async () => (await import("./boot-keys.ts")).run));
   command(image, "show", "print what an image has", "kiln image show shop:1.4.0")
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(async () => (await import("./show.ts")).run));

@@ -4,6 +4,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import { containerPathPattern, envNamePattern } from "../../../spec/yaml/values.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { formatBytes } from "../../output/units.ts";
+import { readSmallFile } from "./boot-keys.ts";
 import { storedImage } from "./stored.ts";
 
 interface DiskOptions {
@@ -12,7 +13,11 @@ interface DiskOptions {
   readonly force?: boolean;
   readonly writable?: readonly string[];
   readonly variable?: readonly string[];
+  readonly signature?: string;
 }
+
+/** Ends of names that say more than the format's. */
+const suffixes: Readonly<Record<string, string>> = { gce: "tar.gz", uki: "efi" };
 
 /** `kiln image disk IMAGE`. Needs no controller. */
 export async function run(context: Context, options: DiskOptions, name: string): Outcome {
@@ -26,18 +31,30 @@ export async function run(context: Context, options: DiskOptions, name: string):
     storedImage(context, name),
   ]);
   const format = options.format as DiskFormat;
-  const path = resolve(
-    context.cwd,
-    options.output ?? `${service}-${version}.${format === "gce" ? "tar.gz" : format}`,
-  );
+  const path = resolve(context.cwd, options.output ?? `${service}-${version}.${suffixes[format] ?? format}`);
+  const signature =
+    options.signature === undefined
+      ? undefined
+      : { bytes: await readSmallFile(context, options.signature), place: options.signature };
+  const isProgram = format === "uki";
+  const what = isProgram ? "boot program" : "disk";
   const make = () => {
-    output.note(`Making the disk of ${service}:${version}; the first one needs 30 MB of Debian's packages.`);
-    return diskOf(state, { service, digest }, { writable, env: variable }, signal);
+    output.note(
+      `Making the ${what} of ${service}:${version}; the first one needs 30 MB of Debian's packages.`,
+    );
+    return diskOf(state, { service, digest }, { writable, env: variable, signature, format }, signal);
   };
   const { bytes, storedBytes } = await writeDisk(path, make, { format, replace }, signal);
-  output.result({ service, version, digest, format, output: path, bytes, storedBytes }, [
-    `${service}:${version} was written to ${path} as a disk of ${formatBytes(bytes)}, which takes ${formatBytes(storedBytes)}.`,
-    "It boots with UEFI on x86-64.",
+  const isSigned = signature !== undefined;
+  const lines = isProgram
+    ? [`The boot program of ${service}:${version} was written to ${path} (${formatBytes(bytes)}).`]
+    : [
+        `${service}:${version} was written to ${path} as a disk of ${formatBytes(bytes)}, which takes ${formatBytes(storedBytes)}.`,
+        "It boots with UEFI on x86-64.",
+      ];
+  output.result({ service, version, digest, format, output: path, bytes, storedBytes, signed: isSigned }, [
+    ...lines,
+    ...(isSigned ? ["It is signed for Secure Boot."] : []),
   ]);
   return 0;
 }
