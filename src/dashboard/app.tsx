@@ -25,7 +25,7 @@ const tabs = [
   ["Promotion", { view: "promotion" }],
   ["Timeline", { view: "timeline", service: undefined }],
   ["Logs", { view: "logs", service: undefined, server: undefined }],
-  ["Figures", { view: "figures" }],
+  ["Figures", { view: "figures", service: undefined }],
   ["Access", { view: "access" }],
 ] as const satisfies readonly (readonly [string, Place])[];
 
@@ -81,7 +81,7 @@ function View({ at }: { readonly at: Place }) {
     case "timeline":
       return <TimelineView key={at.service ?? ""} service={at.service} />;
     case "figures":
-      return <FiguresView />;
+      return <FiguresView service={at.service} />;
     case "logs":
       return <LogsView service={at.service} server={at.server} />;
     case "promotion":
@@ -144,7 +144,7 @@ const keys: Readonly<Record<string, Place>> = {
   p: { view: "promotion" },
   t: { view: "timeline", service: undefined },
   l: { view: "logs", service: undefined, server: undefined },
-  f: { view: "figures" },
+  f: { view: "figures", service: undefined },
   a: { view: "access" },
 };
 

@@ -19,7 +19,8 @@ describe("places", () => {
     ...([
       { view: "now" },
       { view: "drift" },
-      { view: "figures" },
+      { view: "figures", service: undefined },
+      { view: "figures", service: "shop" },
       { view: "access" },
       { view: "promotion" },
     ] as const),

@@ -7,7 +7,8 @@ export type Place =
   | { readonly view: "server"; readonly service: string; readonly server: string }
   | { readonly view: "drift" }
   | { readonly view: "timeline"; readonly service: string | undefined }
-  | { readonly view: "figures" }
+  /** Without a service: of all, side by side. */
+  | { readonly view: "figures"; readonly service: string | undefined }
   | { readonly view: "access" }
   | { readonly view: "promotion" }
   /** Without a server: all of the service. */
@@ -20,7 +21,6 @@ export function pathOf(place: Place): string {
     case "unknown":
       return "/";
     case "drift":
-    case "figures":
     case "access":
     case "promotion":
       return `/${place.view}`;
@@ -30,7 +30,10 @@ export function pathOf(place: Place): string {
         .map((part, n) => (n === 0 ? part : encodeURIComponent(part)))
         .join("/");
     case "timeline":
-      return place.service === undefined ? "/timeline" : `/timeline/${encodeURIComponent(place.service)}`;
+    case "figures":
+      return place.service === undefined
+        ? `/${place.view}`
+        : `/${place.view}/${encodeURIComponent(place.service)}`;
     case "service":
       return `/s/${encodeURIComponent(place.service)}`;
     case "rollout":
@@ -43,7 +46,7 @@ export function pathOf(place: Place): string {
 }
 
 /** Those whose path is their name. */
-const plainViews = ["drift", "promotion", "figures", "access"] as const;
+const plainViews = ["drift", "promotion", "access"] as const;
 
 export function placeOf(path: string): Place {
   const [first = "", second, third, fourth, ...more] = decoded(path.split("/").slice(1));
@@ -52,7 +55,8 @@ export function placeOf(path: string): Place {
   const plain = plainViews.find((view) => view === first);
   if (plain !== undefined && second === undefined) return { view: plain };
   if (first === "logs" && fourth === undefined) return { view: "logs", service: second, server: third };
-  if (first === "timeline" && third === undefined) return { view: "timeline", service: second };
+  if ((first === "timeline" || first === "figures") && third === undefined)
+    return { view: first, service: second };
   if (first !== "s" || second === undefined || second === "") return { view: "unknown" };
   if (third === undefined) return { view: "service", service: second };
   return partOf(second, third, fourth ?? "");

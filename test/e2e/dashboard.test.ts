@@ -112,6 +112,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
       "/drift",
       "/timeline",
       "/figures",
+      "/figures/shop",
       "/access",
       "/promotion",
       "/logs/shop",

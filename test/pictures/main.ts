@@ -52,6 +52,7 @@ function scenesOf({ rollouts, touched }: Stage): readonly Scene[] {
     { name: "timeline", path: "/timeline", look: "light" },
     { name: "logs", path: "/logs/search", act: seeLines, look: "light" },
     { name: "figures", path: "/figures", look: "light" },
+    { name: "figures-service", path: "/figures/search" },
     { name: "access", path: "/access", look: "light" },
     { name: "narrow", path: "/", look: "narrow" },
   ];

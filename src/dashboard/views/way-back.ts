@@ -14,7 +14,7 @@ export function wayBack(
   releases: Releases,
 ): { readonly release: number | undefined; readonly words: string } {
   const release = plan && releaseAtEnd(plan);
-  if (release === undefined) return { release, words: fault?.message ?? "" };
+  if (release === undefined) return { release, words: fault?.message ?? "Asking…" };
   const state = releases.find(({ release: { number } }) => number === release)?.state;
   return {
     release,
