@@ -15,6 +15,7 @@ import {
 } from "./image-store.ts";
 import { isPinned } from "./images.ts";
 import { annotations, type Descriptor } from "./oci-types.ts";
+import { removeUnused } from "./unused-results.ts";
 
 export interface GarbageOptions {
   /** Images that must stay: the images of kept releases. Asked when nothing else can change the store any more. */
@@ -37,7 +38,8 @@ export interface Collected {
 /**
  * Removes what nothing needs: images that no kept release uses (but never a service's newest), then blobs, erofs files
  * and cache entries that belong to no image. Entries that refer to an image, such as a signature, stay and go with it;
- * entries of other tools that refer to nothing stay. A build may run meanwhile: it notices when a file it needs is gone.
+ * entries of other tools that refer to nothing stay. Results that no image refers to (installations, Dockerfiles, templates of Packer) go when
+ * no build has used them for 30 days. A build may run meanwhile: it notices when a file it needs is gone.
  */
 export async function collectGarbage(state: StateFolder, options: GarbageOptions): Promise<Collected> {
   const store = imageStore(state);
@@ -58,6 +60,8 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
       await changeIndex(store, () => kept);
       removeUnneeded(state, hexDigits(neededBlobs(store, kept, keep)), freed);
     }
+    for (const results of ["packages/installed", "dockerfile", "packer/asked", "packer/results"])
+      for (const size of await removeUnused(join(state.cache, results), options.nowMs)) freed.add(size);
     return {
       images: images.map(({ service, version, descriptor }) => ({
         service,
@@ -141,8 +145,12 @@ class Freed {
       if (keep(name) || !stat?.isFile()) continue;
       if (this.#options.nowMs - Math.max(stat.mtimeMs, stat.ctimeMs) < this.#options.minAgeMs) continue;
       rmSync(path, { force: true });
-      this.files += 1;
-      this.bytes += stat.size;
+      this.add(stat.size);
     }
+  }
+
+  add(bytes: number): void {
+    this.files += 1;
+    this.bytes += bytes;
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert";
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { buildImage } from "../build.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
@@ -16,6 +16,7 @@ import {
 } from "./image-store.ts";
 import { listImages, removeImage, requireVersion, resolveImage } from "./images.ts";
 import { annotations, type Descriptor, mediaTypes } from "./oci-types.ts";
+import { useResult } from "./unused-results.ts";
 
 async function build(shop: Workshop, text: string, image = {}) {
   shop.write("run", text, 0o755);
@@ -69,6 +70,33 @@ test("garbage is what no kept release and no service's newest image needs", asyn
   expect(existsSync(join(shop.state.images, "blobs/sha256", two.digest.slice(7)))).toBe(false);
   expect((await listImages(shop.state)).map(({ digest }) => digest)).toEqual([one.digest, three.digest]);
   expect(await build(shop, "2")).toMatchObject({ digest: two.digest, version: "2" });
+});
+
+test("results that no build has used for 30 days are garbage, but for one that a build has just asked for", async () => {
+  using shop = workshop();
+  await build(shop, "1");
+  const nowMs = Date.now();
+  const old = new Date(nowMs - 31 * 86_400_000);
+  const put = (path: string, usedAt: Date) => {
+    const whole = join(shop.state.cache, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeFileSync(whole, "12345");
+    for (const one of [whole, dirname(whole)]) utimesSync(one, usedAt, usedAt);
+    return whole;
+  };
+  const recent = put("packer/results/b/base", new Date(nowMs - 29 * 86_400_000));
+  const gone = [
+    put("packages/installed/one.tar", old),
+    put("dockerfile/a/base", old),
+    put("packer/asked/one", old),
+  ];
+  const asked = put("packages/installed/two.tar", old);
+  expect(await useResult(asked)).toBe(true);
+  const collected = await collectGarbage(shop.state, { ...everything, minAgeMs: 3_600_000, nowMs });
+  expect(collected).toMatchObject({ images: [], files: 3, bytes: 15 });
+  expect(gone.filter((path) => existsSync(path))).toEqual([]);
+  expect([asked, recent].every((path) => existsSync(path))).toBe(true);
+  expect(await useResult(gone[0] ?? "")).toBe(false);
 });
 
 test("builds at the same time each get their version", async () => {

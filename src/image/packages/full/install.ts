@@ -1,4 +1,4 @@
-import { constants, existsSync, lstatSync } from "node:fs";
+import { constants, lstatSync } from "node:fs";
 import { copyFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
@@ -8,6 +8,7 @@ import { exec } from "../../../lib/process/exec.ts";
 import { pacer } from "../../../lib/time/pace.ts";
 import { apartFolder, runApart } from "../../apart.ts";
 import type { LockedPackage } from "../../lock-file.ts";
+import { useResult } from "../../store/unused-results.ts";
 import type { TarTree } from "../../tar/entry.ts";
 import { readTar } from "../../tar/tar-reader.ts";
 import { debPath } from "../archive/fetch.ts";
@@ -30,7 +31,7 @@ export async function install(
   request: Request,
 ): Promise<TarTree> {
   const tar = join(request.cacheFolder, "installed", `${name}.tar`);
-  if (!existsSync(tar)) await installInto(tar, packages, request);
+  if (!(await useResult(tar))) await installInto(tar, packages, request);
   const whole = { path: tar, offset: 0, length: (await stat(tar)).size };
   const { tree, generated } = withoutTraces(await readTar(whole, pacer(request.signal)));
   if (generated.length > 0) request.note(generatedNote(generated));

@@ -50,6 +50,10 @@ export const idlePrograms: ReadonlySet<string> = new Set([
     "py3compile",
     "pypy3compile",
   ],
+  // which program a desktop or a mail reader opens a file with
+  ...["update-desktop-database", "update-mime"],
+  // limits of the script itself
+  "ulimit",
   // documentation, which a slim image does not have
   ...["install-info", "install-docs", "update-info-dir", "doc-base"],
   // the terminal, the language and the log of the person who installs

@@ -5,6 +5,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import { digestOf } from "../../../lib/files/sha256.ts";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
 import { blobSize } from "../../store/image-store.ts";
+import { useResult } from "../../store/unused-results.ts";
 import { openOciLayout } from "../oci-layout.ts";
 import type { Base, OpenCall } from "../source.ts";
 
@@ -14,7 +15,7 @@ const [layoutName, basesName] = ["layout", "bases"];
 /** What was built before and is kept at `result`; undefined when it is not there, or not whole. */
 export async function openResult(result: string, call: OpenCall): Promise<Base | undefined> {
   const layout = join(result, layoutName);
-  if (!existsSync(layout)) return undefined;
+  if (!(await useResult(result)) || !existsSync(layout)) return undefined;
   const made = await openOciLayout({ kind: "oci", path: layout, ref: undefined }, call, ({ digest }) =>
     rmSync(blobIn(layout, digest), { force: true }),
   ); // the image store has the layer from now on

@@ -7,6 +7,7 @@ import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import { nearest } from "../../../lib/nearest.ts";
 import { hostArchitecture } from "../../store/oci-types.ts";
+import { useResult } from "../../store/unused-results.ts";
 import { buildahVersion, pinAll } from "../built/buildah.ts";
 import { contextFiles, contextKey } from "../built/context.ts";
 import { contentOf, keepResult, openResult } from "../built/result.ts";
@@ -84,7 +85,7 @@ const needs = z.strictObject({ build: z.string(), images: z.array(z.string()) })
 
 /** What a template needs follows from the template, its variables and the files, so it is asked once. */
 async function askOnce(base: PackerBase, work: Work, kept: string, call: OpenCall) {
-  const known = await readTextIfExists(kept);
+  const known = (await useResult(kept)) ? await readTextIfExists(kept) : undefined;
   if (known !== undefined) return needs.parse(JSON.parse(known));
   const asked = await ask(base, work, call);
   await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
