@@ -5,13 +5,20 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { type Dashboard, openBrowser, openDashboard, whyNoBrowser } from "./browser.ts";
-import { type Installation, install, whyNoServers } from "./harness.ts";
-import { behaviours, type LittleService, littleService } from "./little-service.ts";
+import { gitServer } from "./git-server.ts";
+import { type Installation, install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
+import { answerPath, behaviours, type LittleService, littleService, setAnswer } from "./little-service.ts";
 
 const why = whyNoServers() ?? whyNoBrowser();
 if (why !== undefined) console.log(`Skipped: the dashboard in a browser, because ${why}.`);
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const says = `echo '<b>begun</b>'; ${behaviours.serves}`;
+const shopCommand = JSON.stringify(["/bin/busybox", "sh", "-c", says]);
+
+/** Half of the requests go to the new release, and some failures are enough to turn back. */
+const canary = `, strategy: canary, steps: [{ share: 50%, hold: 5m, analysis: { requests: 4, interval: 1s, errorRate: 10% } }]`;
 
 describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   let kiln: Installation;
@@ -22,9 +29,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   beforeAll(async () => {
     kiln = await install("/tmp", { drifts: true });
-    const says = `echo '<b>begun</b>'; ${behaviours.serves}`;
-    const command = JSON.stringify(["/bin/busybox", "sh", "-c", says]);
-    shop = await littleService(kiln, "shop", { bake: "1s", command });
+    shop = await littleService(kiln, "shop", { bake: "1s", command: shopCommand });
     await kiln.ok(["deploy"], { cwd: shop.folder });
     await shop.setPage("two");
     await kiln.ok(["deploy"], { cwd: shop.folder });
@@ -47,6 +52,24 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await heading("The one service serves");
     await see("2 ready");
     await page.getByText("Live", { exact: true }).waitFor();
+  });
+
+  test("shows a canary while it fails, and says why", async () => {
+    await setAnswer(shop, "echo 'Status: 500 Internal Server Error'");
+    await shop.configure({ bake: "1s", command: shopCommand, rollout: canary });
+    await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
+    await dashboard.show("/s/shop");
+    await page.getByRole("link", { name: "Rollout 3" }).first().click();
+    await heading("Rollout 3 to release 3");
+    using _ = requests(shop.port);
+    await see("Rolled back");
+    await see(/% failed/);
+    await page.getByRole("link", { name: "shop" }).first().click();
+    await heading("Release 2 serves");
+    expect(await shop.page()).toBe("two");
+    await view("Now");
+    await heading("The newest rollout of 1 service failed");
+    await see(/% failed/);
   });
 
   test("goes back with two clicks, the plan in view, and the log says why", async () => {
@@ -72,8 +95,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await kiln.ok(["scale", "1"], { cwd: shop.folder });
     await press("Run 3 servers");
     await page.getByRole("alert").waitFor();
-    const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
-    expect(status?.count).toBe(1);
+    expect((await statusOf(kiln)).count).toBe(1);
     await press("Cancel");
   });
 
@@ -88,19 +110,41 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await see(/ · live/);
   });
 
-  test("shows who touched a server", async () => {
-    const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
-    const server = status?.servers.find(({ state, release }) => state === "ready" && release === 1)?.id ?? "";
-    const argv = [`--root=${kiln.home}/servers/.host/runc`, "exec", server, "/bin/busybox", "sleep", "1000"];
+  test("shows who touched a server, and what took its place", async () => {
+    await kiln.ok(["scale", "2"], { cwd: shop.folder });
+    const ready = async () => (await statusOf(kiln)).servers.filter((one) => one.inTraffic).length === 2;
+    await waitUntil(ready, 120_000, "two servers serve");
+    const [server] = (await statusOf(kiln)).servers.map(({ id }) => id);
+    const argv = [
+      `--root=${kiln.home}/servers/.host/runc`,
+      "exec",
+      server ?? "",
+      "/bin/busybox",
+      "sleep",
+      "1000",
+    ];
     const intruder = spawn("runc", argv, { stdio: "ignore" });
     try {
       await view("Drift");
       await see("drift.found");
-      await see(server);
       await page.getByRole("img", { name: `${server}: the table below has the same` }).waitFor();
+      await page.getByText("As a table").first().click();
+      await page.getByRole("cell", { name: /^replaced: / }).waitFor();
+      expect(await shop.page()).toBe("one");
     } finally {
       intruder.kill("SIGKILL");
     }
+  });
+
+  test("shows that the last commit of a branch is broken, and where", async () => {
+    await using repository = await gitServer(kiln, shop.folder);
+    await writeFiles(shop.folder, { "kiln.yaml": "service: shop\nimage: {form: scratch}\n" });
+    await repository.push("Shorten the build");
+    await kiln.ok(["source", "add", "shop", "--git", repository.url, "--interval", "1h"]);
+    await kiln.run(["source", "sync", "shop"]);
+    await dashboard.show("/s/shop");
+    await see("Last commit not deployed");
+    await see(/kiln.yaml:2:/);
   });
 
   test("is for everyone: axe finds nothing wrong, in both themes and on a narrow screen", async () => {
@@ -118,10 +162,17 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
       "/logs/shop",
     ]) {
       await dashboard.show(path);
-      for (const theme of ["light", "dark"]) {
-        await page.getByLabel("Colours").selectOption(theme);
-        found.push(...(await violations(page)).map((text) => `${path} ${theme}: ${text}`));
-      }
+      await page.getByLabel("Colours").selectOption("light");
+      found.push(...(await violations(page, path, "axe.run()")));
+      await page.getByLabel("Colours").selectOption("dark");
+      // A theme changes nothing but colours.
+      found.push(
+        ...(await violations(
+          page,
+          `${path}, dark`,
+          'axe.run({runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}})',
+        )),
+      );
       await page.setViewportSize({ width: 360, height: 800 });
       const wide = await page.evaluate("document.documentElement.scrollWidth");
       if (Number(wide) > 360) found.push(`${path} is ${wide} wide`);
@@ -136,16 +187,32 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   });
 });
 
+async function statusOf(kiln: Installation): Promise<ServiceStatus> {
+  const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
+  if (status === undefined) throw new Error("There is no shop.");
+  return status;
+}
+
+/** Asks until it is disposed of, each time on a connection of its own. */
+function requests(port: number): Disposable {
+  const ask = () =>
+    fetch(`http://127.0.0.1:${port}${answerPath}`, { headers: { connection: "close" } })
+      .then((answer) => answer.text())
+      .catch(() => undefined);
+  const timer = setInterval(ask, 100);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 /** What axe finds, one line for each rule and place. */
-async function violations(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe);
-  const result = (await page.evaluate("axe.run()")) as {
+async function violations(page: Page, where: string, run: string): Promise<readonly string[]> {
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
+  const result = (await page.evaluate(run)) as {
     readonly violations: readonly {
       readonly id: string;
       readonly nodes: readonly { readonly html: string }[];
     }[];
   };
   return result.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`),
+    nodes.map(({ html }) => `${where}: ${id}: ${html.slice(0, 200)}`),
   );
 }
