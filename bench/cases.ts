@@ -6,12 +6,15 @@ import { createCase } from "./cases/create.ts";
 import { driftCase } from "./cases/drift.ts";
 import { lostCase } from "./cases/lost.ts";
 import { planCase } from "./cases/plan.ts";
+import { policyCase } from "./cases/policy.ts";
+import { remoteCase } from "./cases/remote.ts";
 import { replaceCase } from "./cases/replace.ts";
 import { respondCase } from "./cases/respond.ts";
 import { restCase } from "./cases/rest.ts";
 import { resumeCase } from "./cases/resume.ts";
 import { rollbackCase } from "./cases/rollback.ts";
 import { switchCase } from "./cases/switch.ts";
+import { webhookCase } from "./cases/webhook.ts";
 import { peersCase } from "./peers/peers.ts";
 
 /** Every case, in the order of a whole run. */
@@ -28,6 +31,9 @@ export const cases: readonly Case[] = [
   resumeCase,
   lostCase,
   restCase,
+  remoteCase,
+  policyCase,
+  webhookCase,
   driftCase,
   respondCase,
   peersCase,

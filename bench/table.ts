@@ -47,6 +47,7 @@ function words(value: number, unit: Figure["unit"]): string {
   if (unit === "lost") return `${value} lost`;
   if (unit === "MiB") return `${value.toFixed(0)} MiB`;
   if (unit === "% of a core") return `${value.toFixed(2)} %`;
+  if (value < 1) return `${value.toFixed(3)} ms`;
   return value < 1000 ? `${value.toFixed(value < 100 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`;
 }
 

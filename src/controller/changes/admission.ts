@@ -96,7 +96,11 @@ export function verdictOn(
   });
   const rules = [...(signed?.rules ?? []), ...begin];
   if (rules.length === 0) return undefined;
-  return { atMs: nowMs, rules, ...(breakGlass && refusing(begin).length > 0 ? { breakGlass } : {}) };
+  return {
+    ...{ atMs: nowMs, rules },
+    ...(breakGlass && refusing(begin).length > 0 ? { breakGlass } : {}),
+    ...(begin.some(({ kind }) => kind === "approvals") ? { plan } : {}),
+  };
 }
 
 /** As old as an image that waits may be. */

@@ -113,6 +113,36 @@ test("a changed file is tested on the deploys of the log, each at its time", asy
   expect(soak.map(({ refused }) => refused.length)).toEqual([1, 1]);
 });
 
+test("a file is tested on freezes and approvals as they were", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1);
+  const { planOf, approve } = await asking(t, "approvals: {count: 1, expires: 1h}");
+  const { digest } = await planOf(2);
+  await approve(digest, ben);
+  await t.clock.advance(hour / 2);
+  await t.deployed(2);
+  await t.controller.freeze({ environment: "none", reason: "incident 12" }, ben);
+  await t.deployed(3, { breakGlass: true, reason: "it burns" });
+  await t.controller.unfreeze({ environment: "none" }, ben);
+  await t.deployed(4, { breakGlass: true, reason: "it still burns" });
+  const said = async (approvals: string) => {
+    const text = `policies:\n  none:\n    approvals: ${approvals}\n`;
+    const deploys = await t.controller.testPolicy({ name: "new.yaml", text }, ada);
+    return deploys.map(({ refused }) => refused.map(({ place, because }) => `${place}: ${because}`));
+  };
+  const noOne = "new.yaml:3: no one approved this plan; expected one person other than ada@example";
+  expect(await said("{count: 1}")).toEqual([
+    ["new.yaml:3: no one was asked to approve its plan; expected one person other than ada@example"],
+    [],
+    [expect.stringMatching(/^freeze 1: ben has frozen .*incident 12$/), noOne],
+    [noOne],
+  ]);
+  expect((await said("{count: 1, expires: 10m}"))[1]).toEqual([noOne]);
+  expect((await said("{count: 2}"))[1]).toEqual([
+    "new.yaml:3: ben approved this plan; expected 2 persons other than ada@example",
+  ]);
+});
+
 test("a pipeline neither approves nor reviews", async () => {
   await using t = new TestInstallation();
   const { planOf } = await asking(t, "approvals: {count: 1}");

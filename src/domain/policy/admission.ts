@@ -29,6 +29,8 @@ export interface Admission {
   readonly rules: readonly AdmissionRule[];
   /** Someone let it through against the rules that have not passed. Absent: no one had to. */
   readonly breakGlass?: boolean | undefined;
+  /** The digest of the plan that approvals were asked for. Absent: none were. */
+  readonly plan?: string | undefined;
 }
 
 /** What one policy said. */

@@ -49,6 +49,10 @@ export const admission = z.object({
     .boolean()
     .optional()
     .describe("Someone let it through against the rules that have not passed."),
+  plan: z
+    .string()
+    .optional()
+    .describe("The digest of the plan that approvals were asked for. Absent: none were."),
 }) satisfies z.ZodType<Admission>;
 
 export const trustedKey = z.object({

@@ -1,14 +1,19 @@
 import { setImmediate as otherWork } from "node:timers/promises";
+import { type Actor, personOf } from "../../domain/access/actor.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { AdmissionRule } from "../../domain/policy/admission.ts";
+import type { Admission, AdmissionRule } from "../../domain/policy/admission.ts";
 import { refusing } from "../../domain/policy/admission.ts";
-import type { PolicyFile } from "../../domain/policy/policy.ts";
-import { decide, isPipeline, type Starting } from "./decide.ts";
+import type { Approval, PolicyFile } from "../../domain/policy/policy.ts";
+import { decide, isPipeline, type Policies, type Starting } from "./decide.ts";
+import { FreezesOfLog } from "./freezes-of-log.ts";
 import { soakKinds, soakOf } from "./soak.ts";
 
 /** The events that deploys are replayed from. */
-export const replayedKinds: readonly string[] = soakKinds;
+export const replayedKinds: readonly string[] = [
+  ...soakKinds,
+  ...["freeze.began", "freeze.lifted", "plan.approved"],
+];
 
 /** A deploy of the log, and what a policy file would have said of it. */
 export interface ReplayedDeploy {
@@ -21,49 +26,93 @@ export interface ReplayedDeploy {
 }
 
 /**
- * What this file would have said of each deploy of the log, at its time and by what had happened until then. Freezes are left out, and
- * approvals, since no one was asked for them. A long log with many rules takes minutes: other work is done after each deploy.
+ * What this file would have said of each deploy of the log, at its time and by what had happened until then, and the freezes of that
+ * time. Approvals count where the log has the plan: of a deploy that no policy asked approvals for it has none, and no one can have
+ * approved it. A long log with many rules takes minutes: other work is done after each deploy.
  */
 export async function replayDeploys(
   file: Pick<PolicyFile, "name" | "rules">,
   events: readonly KilnEvent[],
 ): Promise<readonly ReplayedDeploy[]> {
-  const before = new Map<ServiceKey, KilnEvent[]>();
-  const images = new Map<string, string>();
+  const past = new Past(file);
   const deploys: ReplayedDeploy[] = [];
-  const policies = { ...file, text: "", setAtMs: 0, setBy: "" };
   for (const event of events) {
     const { service, kind, data, atMs } = event;
-    if (service === undefined) continue;
-    if (kind === "release.created") images.set(`${service} ${data.release}`, String(data.image));
-    if (kind === "rollout.started" && data.journey === "deploy") {
-      const { name, reason, pipeline } = askerIn(data);
-      const verdicts = decide(
-        {
-          ...{ service, nowMs: atMs, reason, person: { id: "", name }, pipeline },
-          image: images.get(`${service} ${data.to}`),
-        },
-        {
-          ...{ file: policies, freezes: [], approvals: () => [] },
-          soak: (of, image) => soakOf(before.get(of) ?? [], image, atMs),
-        },
-      );
-      deploys.push({ rollout: Number(data.rollout), service, atMs, by: name, refused: refusing(verdicts) });
+    if (service !== undefined && kind === "rollout.started" && data.journey === "deploy") {
+      const { person, reason, pipeline } = askerIn(data);
+      const starting = { service, nowMs: atMs, person, reason, pipeline };
+      const plan = planIn(data);
+      const verdicts = decide({ ...starting, plan, image: past.imageOf(service, data.to) }, past.until(atMs));
+      const refused = refusing(verdicts).map(plan === noPlan ? withoutPlan : (rule) => rule);
+      deploys.push({ rollout: Number(data.rollout), service, atMs, by: person.name, refused });
       await otherWork();
     }
-    const known = before.get(service) ?? [];
-    known.push(event);
-    before.set(service, known);
+    past.note(event);
   }
   return deploys;
 }
 
-function askerIn(data: KilnEvent["data"]): Pick<Starting, "reason" | "pipeline"> & { readonly name: string } {
-  const { name } = (data.actor ?? {}) as { readonly name?: unknown };
+/** Of a deploy whose plan is not in the log; no plan has this digest. */
+const noPlan = "";
+
+function withoutPlan(rule: AdmissionRule): AdmissionRule {
+  if (rule.kind !== "approvals") return rule;
+  const { remedy: _, because, ...rest } = rule;
+  return { ...rest, because: because.replace("approved this plan", "was asked to approve its plan") };
+}
+
+/** What had happened until a moment of the log. */
+class Past {
+  readonly #file: PolicyFile;
+  readonly #freezes = new FreezesOfLog();
+  readonly #approvals = new Map<unknown, Approval[]>();
+  readonly #images = new Map<string, string>();
+  readonly #events = new Map<ServiceKey, KilnEvent[]>();
+
+  constructor(file: Pick<PolicyFile, "name" | "rules">) {
+    this.#file = { ...file, text: "", setAtMs: 0, setBy: "" };
+  }
+
+  note(event: KilnEvent): void {
+    const { service, kind, data, atMs } = event;
+    this.#freezes.note(event);
+    if (kind === "plan.approved") {
+      const { person } = askerIn(data);
+      const approval = { by: person.name, person, atMs, ...(service === undefined ? {} : { service }) };
+      this.#approvals.set(data.plan, [...(this.#approvals.get(data.plan) ?? []), approval]);
+    }
+    if (service === undefined) return;
+    if (kind === "release.created") this.#images.set(`${service} ${data.release}`, String(data.image));
+    const known = this.#events.get(service) ?? [];
+    known.push(event);
+    this.#events.set(service, known);
+  }
+
+  imageOf(service: ServiceKey, release: unknown): string | undefined {
+    return this.#images.get(`${service} ${release}`);
+  }
+
+  until(atMs: number): Policies {
+    return {
+      ...{ file: this.#file, freezes: this.#freezes.all() },
+      approvals: (plan) => this.#approvals.get(plan) ?? [],
+      soak: (of, image) => soakOf(this.#events.get(of) ?? [], image, atMs),
+    };
+  }
+}
+
+function planIn({ admission }: KilnEvent["data"]): string {
+  const { plan } = (admission ?? {}) as Partial<Admission>;
+  return typeof plan === "string" ? plan : noPlan;
+}
+
+/** An actor that another version of Kiln has written, or none, is someone unknown. */
+function askerIn(data: KilnEvent["data"]): Pick<Starting, "reason" | "pipeline" | "person"> {
+  const actor = (data.actor ?? {}) as Partial<Actor>;
   const { reason } = data;
   return {
-    name: typeof name === "string" ? name : "unknown",
-    pipeline: isPipeline(data.actor ?? {}),
+    person: actor.via === undefined ? { id: "", name: actor.name ?? "unknown" } : personOf(actor as Actor),
+    pipeline: isPipeline(actor),
     reason: typeof reason === "string" ? reason : undefined,
   };
 }

@@ -118,3 +118,25 @@ test("many windows of the same hours cost no more looks than one", () => {
   expect(looks([office])).toBeGreaterThan(10);
   expect(looks(Array.from({ length: 100 }, () => office))).toBe(looks([office]));
 });
+
+test("a wall time is what the zone's own rules say, on days on which clocks are set as on others", () => {
+  const zones = [
+    ...[
+      "UTC",
+      "Europe/Berlin",
+      "America/New_York",
+      "Australia/Lord_Howe",
+      "Asia/Kolkata",
+      "Africa/Casablanca",
+    ],
+    ...["Pacific/Apia", "Pacific/Chatham", "America/St_Johns"],
+  ];
+  const date = { year: "numeric", month: "2-digit", day: "2-digit" } as const;
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  for (const timeZone of zones) {
+    const format = new Intl.DateTimeFormat("sv", { timeZone, ...date, ...time });
+    // Apia left out 30 December 2011; the step meets each time of the day.
+    for (let atMs = Date.parse("2011-12-20"); atMs < Date.parse("2013-01-10"); atMs += 367 * 60_000)
+      expect(wallTime(atMs, timeZone), timeZone).toBe(format.format(atMs));
+  }
+});
