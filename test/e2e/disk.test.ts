@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
@@ -217,6 +218,39 @@ describe.skipIf(why !== undefined)("an image as a disk", () => {
       }
       expect(readdirSync(out).filter((name) => name.startsWith("x."))).toEqual([]);
     });
+  });
+
+  describe.skipIf(!existsSync("/usr/bin/packer"))("with the templates for Packer", () => {
+    const packer = async (template: string, ...vars: readonly string[]) => {
+      const file = fileURLToPath(new URL(`../../contrib/packer/${template}`, import.meta.url));
+      const programs = join(out, "programs");
+      mkdirSync(programs, { recursive: true });
+      writeFileSync(join(programs, "kiln"), `#!/bin/sh\nexec ${kilnPath} "$@"\n`, { mode: 0o755 });
+      const env = {
+        KILN_HOME: kiln.home,
+        CHECKPOINT_DISABLE: "1",
+        PACKER_CONFIG_DIR: programs,
+        PACKER_CACHE_DIR: programs,
+      };
+      const args = ["build", ...vars.flatMap((one) => ["-var", one]), file];
+      await exec(["packer", ...args], { cwd: out, env: { ...env, PATH: `${programs}:/usr/bin:/bin` } });
+    };
+
+    test(
+      "is an artifact, and what a build makes is an image",
+      async () => {
+        await kiln.ok(["image", "disk", "shop:1", "--output", "plain.raw"], { cwd: out });
+        await packer("disk.pkr.hcl", "image=shop:1");
+        const digest = await sha256(join(out, "plain.raw"));
+        expect(readFileSync(join(out, "disk.sha256"), "utf8")).toBe(`${digest}\tdisk.raw\n`);
+        mkdirSync(join(out, "root/bin"), { recursive: true });
+        cpSync(join(shop.folder, "busybox"), join(out, "root/bin/busybox"));
+        await packer("import.pkr.hcl", "root=root", "as=web:1", "command=/bin/busybox httpd -f");
+        const { stdout } = await kiln.ok(["image", "show", "web:1", "--json"]);
+        expect(stdout).toContain('"/bin/busybox"');
+      },
+      patienceMs,
+    );
   });
 
   test(

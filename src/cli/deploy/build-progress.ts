@@ -8,20 +8,20 @@ import { facts, plainText } from "../output/text.ts";
 import { formatBytes, formatDuration, shortDigest } from "../output/units.ts";
 import type { Project } from "../project.ts";
 
-/** Builds a project's image and shows the progress. Throws `cancelled` on Ctrl-C; nothing stays half done. */
+/** Builds a project's image and shows the progress; `file` is where its spec comes from, if it is a file. Throws `cancelled` on Ctrl-C; nothing stays half done. */
 export async function buildProject(
   context: Context,
-  project: Project,
+  project: Pick<Project, "spec" | "folder"> & { readonly file?: string },
   options: { readonly updateLock: boolean },
 ): Promise<BuildResult> {
   const { buildImage } = await import("../../image/build.ts");
   const { state, clock, signal, output } = context;
+  const { spec, file } = project;
   const progress = createBuildProgress(output);
   try {
-    return await buildImage(project.spec, {
+    return await buildImage(spec, {
       state,
       projectFolder: project.folder,
-      specFile: project.file,
       updateLock: options.updateLock,
       clock,
       signal,
@@ -29,8 +29,10 @@ export async function buildProject(
       channelDigest: (service, name) => channelDigest(context, service, name),
       made: async (image) => (await import("../../trust/provenance/kept.ts")).keepProvenance(state, image),
       progress: progress.event,
-      findPlace: async (path) =>
-        (await import("../../spec/yaml/locate.ts")).locate(project.file, project.spec, path),
+      ...(file !== undefined && {
+        specFile: file,
+        findPlace: async (path) => (await import("../../spec/yaml/locate.ts")).locate(file, spec, path),
+      }),
     });
   } finally {
     progress.end();

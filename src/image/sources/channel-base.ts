@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import { openOciLayout } from "./oci-layout.ts";
+import { openOciLayout } from "./layout/oci-layout.ts";
 import type { Base, OpenCall } from "./source.ts";
 
 /**

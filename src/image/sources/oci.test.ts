@@ -138,6 +138,71 @@ test("damaged, malformed and foreign images are refused", async () => {
   await expect(buildFrom(shop, undefined, "v2")).rejects.toMatchObject({ code: "image_unknown" });
 });
 
+/** An archive of `docker save` with one image of one layer. */
+function savedImage(options: { layer?: Buffer; config?: object; manifest?: object } = {}): Buffer {
+  const layer = tarOf({ bin: null, "bin/app": "one" });
+  const config = Buffer.from(
+    JSON.stringify({
+      ...{ os: "linux", architecture: hostArchitecture(), config: { Cmd: ["/bin/app"] } },
+      rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
+      ...options.config,
+    }),
+  );
+  const manifest = [{ Config: "c.json", RepoTags: ["shop:1"], Layers: ["l/layer.tar"], ...options.manifest }];
+  const files = { "c.json": config, "l/layer.tar": options.layer ?? layer };
+  const entries = { ...files, "manifest.json": Buffer.from(JSON.stringify(manifest)) };
+  const common = { type: "file", mode: 0o644, uid: 0, gid: 0, mtime: 0 } as const;
+  return archiveOf(
+    new Map(
+      Object.entries(entries).map(([path, bytes]) => [
+        path,
+        { path, ...common, content: { kind: "bytes", bytes } } as const,
+      ]),
+    ),
+  );
+}
+
+test("an archive of `docker save` is a base, and what does not match in it is refused", async () => {
+  using shop = workshop();
+  const build = (name: string, bytes: Buffer, ref?: string) => {
+    writeFileSync(join(shop.project, name), bytes);
+    return buildFrom(shop, join(shop.project, name), ref);
+  };
+  const other = tarOf({ bin: null, "bin/app": "two" });
+  for (const [name, bytes, words] of [
+    ["layer.tar", savedImage({ layer: other }), "do not match its digest"],
+    ["lacks.tar", savedImage({ manifest: { Config: "../../c.json" } }), "lacks the file ../../c.json"],
+    ["more.tar", savedImage({ manifest: { Layers: [] } }), "name different layers"],
+    ["bad.tar", savedImage({ manifest: { Layers: "l" } }), "manifest.json is malformed"],
+    ["arch.tar", savedImage({ config: { architecture: "s390x" } }), "s390x"],
+    ["saved.tar.gz", gzipSync(savedImage()), "is compressed"],
+  ] as const)
+    await expect(build(name, bytes)).rejects.toThrow(words);
+  const built = await build("saved.tar", savedImage(), "shop:1");
+  const manifest = readManifest(imageStore(shop.state), built.digest);
+  expect(readConfig(imageStore(shop.state), manifest).config).toMatchObject({ Cmd: ["/bin/app"] });
+  await expect(build("saved.tar", savedImage(), "shop:2")).rejects.toThrow('no image "shop:2"');
+});
+
+test("a tar archive of a root file system is a base of one layer, without a command", async () => {
+  using shop = workshop();
+  const build = (bytes: Buffer, command: readonly string[] | undefined) => {
+    const path = join(shop.project, "root.tar");
+    writeFileSync(path, bytes);
+    const from = { kind: "oci", path, ref: undefined } as const;
+    return buildImage(serviceSpec({ from, command }), shop.options);
+  };
+  const root = tarOf({ bin: null, "bin/app": "one" });
+  const built = await build(root, ["/bin/app"]);
+  const { layers } = readManifest(imageStore(shop.state), built.digest);
+  expect(layers.map(({ digest }) => digest)).toEqual([`sha256:${sha256(root)}`]);
+  await expect(build(root, undefined)).rejects.toMatchObject({ code: "command_missing" });
+  await expect(build(tarOf({ bin: null, "../etc/passwd": "x" }), ["/bin/app"])).rejects.toMatchObject({
+    code: "image_invalid",
+  });
+  await expect(build(tarOf({ notes: "x" }), ["/bin/app"])).rejects.toThrow("neither an OCI image layout");
+});
+
 test("a layer of `umoci insert`, without the last padding, is whole; one that is cut in a file is not", async () => {
   using shop = workshop();
   const whole = tarOf({ bin: null, "bin/app": "one" });

@@ -17,5 +17,5 @@ export const oci: Source<{ readonly kind: "oci"; readonly path: string; readonly
     bringsCommand: true,
     takesPackages: false,
     runsSteps: false,
-    open: async (base, call) => (await import("./oci-layout.ts")).openOciLayout(base, call),
+    open: async (base, call) => (await import("./layout/oci-layout.ts")).openOciLayout(base, call),
   };

@@ -39,6 +39,18 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .action(load(async () => (await import("./transfer.ts")).copy));
   command(
     image,
+    "import",
+    "take an image from a file or a folder, to be deployed",
+    "kiln image import shop.tar --as shop:1.4.0",
+    "kiln image import root.tar --as shop:1.4.0 -- /usr/bin/shop --port 8080",
+  )
+    .argument("<PATH>", "an OCI layout, a tar archive of one, of `docker save`, or of a root file system")
+    .argument("[COMMAND...]", "after `--`: what servers run, in place of what the image says")
+    .requiredOption("--as <SERVICE:VERSION>", "its name here")
+    .option("--ref <NAME>", "one of several images there: a name, or a digest")
+    .action(load(async () => (await import("./import.ts")).run));
+  command(
+    image,
     "rm",
     "remove images that no kept release uses",
     "kiln image rm shop:1.4.0",

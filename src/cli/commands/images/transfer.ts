@@ -110,7 +110,7 @@ function nameOf({ repository, tag }: Reference) {
 }
 
 /** A service and a version as kiln.yaml allows them. */
-function parseName(text: string): { readonly service: string; readonly version: string } | undefined {
+export function parseName(text: string): { readonly service: string; readonly version: string } | undefined {
   const [, service, version] =
     /^([a-z][a-z0-9-]{0,31}):([A-Za-z0-9_][A-Za-z0-9._-]{0,127})$/.exec(text) ?? [];
   return service === undefined || version === undefined ? undefined : { service, version };

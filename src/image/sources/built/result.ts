@@ -6,7 +6,7 @@ import { digestOf } from "../../../lib/files/sha256.ts";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
 import { blobSize } from "../../store/image-store.ts";
 import { useResult } from "../../store/unused-results.ts";
-import { openOciLayout } from "../oci-layout.ts";
+import { openOciLayout } from "../layout/oci-layout.ts";
 import type { Base, OpenCall } from "../source.ts";
 
 /** In a result: the image layout, and what it was built on. buildah tells only of the last stage. */

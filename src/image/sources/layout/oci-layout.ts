@@ -1,24 +1,26 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import type { ImageBase } from "../../domain/spec/image-spec.ts";
-import { isErrno, KilnError } from "../../lib/errors.ts";
-import { type InputIndex, unreadable } from "../layers/input-index.ts";
-import { layerIndexPath, loadLayerIndex, saveLayerIndex } from "../layers/layer-index.ts";
-import type { LayerPlace } from "../layers/layers.ts";
-import { contentLength } from "../store/content.ts";
-import { type ForeignDescriptor, foreignIndex } from "../store/oci-schema.ts";
-import { annotations } from "../store/oci-types.ts";
-import type { Content } from "../tar/entry.ts";
-import { readTar } from "../tar/tar-reader.ts";
-import { allForThisMachine, chooseForThisMachine, namesOf } from "./choose.ts";
-import { foreignBase } from "./foreign-base.ts";
-import { checked, damagedBlob, type ForeignBlobs, jsonOf } from "./foreign-blobs.ts";
-import type { Base, OpenCall } from "./source.ts";
+import type { ImageBase } from "../../../domain/spec/image-spec.ts";
+import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { type InputIndex, unreadable } from "../../layers/input-index.ts";
+import { layerIndexPath, loadLayerIndex, saveLayerIndex } from "../../layers/layer-index.ts";
+import type { LayerPlace } from "../../layers/layers.ts";
+import { contentLength, contentRange } from "../../store/content.ts";
+import { type ForeignDescriptor, foreignIndex } from "../../store/oci-schema.ts";
+import { annotations } from "../../store/oci-types.ts";
+import type { Content } from "../../tar/entry.ts";
+import { readTar } from "../../tar/tar-reader.ts";
+import { allForThisMachine, chooseForThisMachine, namesOf } from "../choose.ts";
+import { foreignBase } from "../foreign-base.ts";
+import { checked, damagedBlob, type ForeignBlobs, jsonOf } from "../foreign-blobs.ts";
+import type { Base, OpenCall } from "../source.ts";
+import { dockerLayout, type LayoutFiles, rootLayout } from "./archives.ts";
 
 type OciBase = Extract<ImageBase, { kind: "oci" }>;
 
 /**
- * The image of an OCI image layout (image-layout.md) that another tool wrote: a folder or a tar archive of one. Throws
+ * The image of an OCI image layout (image-layout.md) that another tool wrote: a folder or a tar archive of one. An archive of `docker save`, or of a
+ * root file system, is read as if it were one. Throws
  * `file_missing`, `file_unreadable`, `image_unknown` (no image of that name, or none for this machine), `image_invalid`.
  */
 export async function openOciLayout(
@@ -66,17 +68,11 @@ function noSuchImage(path: string, ref: string | undefined, all: readonly Foreig
   });
 }
 
-/** The files of a layout, in a folder or an archive. */
-interface LayoutFiles {
-  readonly path: string;
-  file(name: string): Content | undefined;
-}
-
 async function openLayout(path: string, place: LayerPlace, index: InputIndex): Promise<LayoutFiles> {
   const stat = statOf(path);
   const source = stat.isDirectory() ? folderSource(path) : await archiveSource(path, place, index);
   if (source.file("oci-layout") && source.file("index.json")) return source;
-  throw source.file("manifest.json") ? dockerArchive(path) : noLayout(path);
+  throw noLayout(path);
 }
 
 function statOf(path: string) {
@@ -108,25 +104,26 @@ async function archiveSource(path: string, place: LayerPlace, index: InputIndex)
   const digest = `sha256:${await index.digest(path, stat, place.nowMs, place.pace)}`;
   const kept = layerIndexPath(place.cache, digest);
   const known = loadLayerIndex(kept, path);
-  const tree = known ?? (await readTar({ path, offset: 0, length: Number(stat.size) }, place.pace));
+  const whole = { kind: "slice", path, offset: 0, length: Number(stat.size) } as const;
+  if (contentRange(whole, 0, 2).toString("hex") === "1f8b")
+    throw new KilnError("image_invalid", `${path} is compressed; expected a tar archive.`, {
+      hint: "Unpack it: `gunzip`. Compressed layers within it are fine.",
+    });
+  const tree = known ?? (await readTar(whole, place.pace));
   if (!known) await saveLayerIndex(kept, tree);
-  return { path, file: (name) => tree.get(name)?.content };
-}
-
-function dockerArchive(path: string): KilnError {
-  return new KilnError(
-    "image_invalid",
-    `${path} is an archive of \`docker save\`, not an OCI image layout.`,
-    {
-      hint: `Convert it: skopeo copy docker-archive:${path} oci-archive:${path}.oci`,
-    },
-  );
+  const file = (name: string) => tree.get(name)?.content;
+  if (file("index.json")) return { path, file };
+  return dockerLayout(path, tree) ?? rootLayout(path, tree, { digest, content: whole }) ?? { path, file };
 }
 
 function noLayout(path: string): KilnError {
-  return new KilnError("image_invalid", `${path} is neither an OCI image layout nor a tar archive of one.`, {
-    hint: "A layout has the files oci-layout and index.json; `skopeo copy docker://IMAGE oci:PATH` creates one.",
-  });
+  return new KilnError(
+    "image_invalid",
+    `${path} is neither an OCI image layout, nor a tar archive of one, of \`docker save\`, or of a root file system.`,
+    {
+      hint: "A layout has the files oci-layout and index.json; `skopeo copy docker://IMAGE oci:PATH` creates one.",
+    },
+  );
 }
 
 function sizedBlob(files: LayoutFiles, { digest, size }: ForeignDescriptor): Content {
