@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
+import type { ChangePlan, EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster/test-cluster.ts";
 import {
   anyObject,
@@ -14,6 +15,7 @@ import {
 } from "../../src/platform/kubernetes/view/answers.ts";
 import { answerOf, dryRun, type PrintedObject, printedObjects } from "./cluster-objects.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { InClusterKiln } from "./in-cluster.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 import { typeIn } from "./typing.ts";
 
@@ -37,7 +39,7 @@ let registry: Awaited<ReturnType<typeof dockerRegistry>> | undefined;
 
 beforeAll(async () => {
   if (why !== undefined) return;
-  registry = await dockerRegistry(join(folder, "registry"));
+  registry = await dockerRegistry(join(folder, "registry"), { behindProxy: true });
   await cluster.start({ registry: registry.host });
 });
 afterAll(async () => {
@@ -317,4 +319,112 @@ describe.skipIf(why !== undefined)("what someone changes of a service's objects"
     await waitUntil(isBack, 120_000, "the selector is that of release 1 again");
     await waitUntil(async () => (await prod.ask()) === "one", 120_000, "the service answers again");
   });
+});
+
+describe.skipIf(why !== undefined)("a service that moves from this machine to the cluster", () => {
+  const prod = new Prod("moved");
+  const waitMs = 240_000;
+  let stall: LittleService;
+  beforeAll(async () => {
+    await prod.open(false);
+    stall = await littleService(prod.kiln, "stall");
+    await prod.kiln.ok(["deploy"], { cwd: stall.folder });
+  }, 600_000);
+  afterAll(() => prod[Symbol.asyncDispose](), 300_000);
+
+  const status = async () => (await prod.kiln.json<readonly ServiceStatus[]>(["status", "stall"]))[0];
+  const there = () =>
+    cluster.api().read({ path: `${prod.at}/services/stall`, accept: [404], signal }, serviceSchema);
+
+  /** Asks again and again, and counts. */
+  function load(ask: () => Promise<string | undefined>) {
+    const counts = { served: 0, lost: 0 };
+    let ends = false;
+    const client = async () => {
+      while (!ends) counts[(await ask()) === undefined ? "lost" : "served"] += 1;
+    };
+    const clients = Promise.all([client(), client()]);
+    const end = async () => {
+      ends = true;
+      await clients;
+      return counts;
+    };
+    return { counts, end };
+  }
+
+  test("loses no request on either, whether the move is aborted or finished, and its plan says what is left to people", async () => {
+    const move = (...how: readonly string[]) => prod.kiln.ok(["move", "stall", ...how]);
+    const plan = await prod.kiln.json<ChangePlan>(["move", "stall", "--target", "prod", "--plan"]);
+    expect(plan).toMatchObject({ target: "prod", changes: ["target: local -> prod"], downtime: "none" });
+    expect(plan.byHand?.join("\n")).toContain("change the DNS records, or the balancer in front");
+    const here = load(() => stall.page());
+    await move("--target", "prod");
+    expect((await status())?.move).toMatchObject({ target: { name: "prod" }, phase: "arriving" });
+    await move("--abort");
+    await waitUntil(async () => (await there()) === undefined, waitMs, "nothing of it is there");
+    await waitUntil(async () => (await status())?.move === undefined, waitMs, "the move is over");
+
+    await move("--target", "prod");
+    const host = (await there())?.spec.clusterIP ?? "";
+    const elsewhere = load(() => answerOf(host, stall.port, "/"));
+    await waitUntil(() => elsewhere.counts.served > 100, waitMs, "it serves there before the handover");
+    await move("--finish");
+    expect(await status()).toMatchObject({
+      target: { name: "prod" },
+      move: { target: { name: "local" }, phase: "left" },
+    });
+    const before = here.counts.served;
+    await waitUntil(() => here.counts.served > before + 100, waitMs, "it serves here after the handover");
+    expect([await here.end(), await elsewhere.end()]).toMatchObject([{ lost: 0 }, { lost: 0 }]);
+  }, 600_000);
+});
+
+const kubectl = why === undefined && (await exec(["which", "kubectl"], { accept: "any" })).code === 0;
+if (why === undefined && !kubectl)
+  console.log("Skipped: a controller in the cluster, because kubectl is not installed.");
+
+describe.skipIf(!kubectl)("a controller in the cluster, as `kiln install kubernetes` makes it", () => {
+  const port = 8080;
+  const waitMs = 240_000;
+  let kiln: Installation;
+  let inside: InClusterKiln;
+  let shop: LittleService;
+  const remote = () => ({ cwd: shop.folder, env: inside.env });
+
+  beforeAll(async () => {
+    kiln = await install();
+    inside = new InClusterKiln(cluster, kiln);
+    await inside.install(registry?.host ?? "");
+    await inside.logIn("ada", "admin");
+    shop = await littleService(kiln, "shop", { more: "target: cluster", port });
+  }, 600_000);
+  afterAll(() => kiln?.[Symbol.asyncDispose](), 300_000);
+
+  test("deploys what is pushed to it from elsewhere, and says that its pod is no machine for servers", async () => {
+    await kiln.ok(["deploy"], remote());
+    expect(await inside.page("shop", port)).toBe("one");
+    await shop.configure({ more: "" });
+    const refused = await kiln.run(["deploy"], remote());
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining("target")]);
+    await shop.configure({});
+  }, 600_000);
+
+  test("its pod may end amid a rollout: the next one continues, and nothing is lost", async () => {
+    await shop.setPage("two");
+    const lost = await inside.lostDuring("shop", port, async () => {
+      await kiln.ok(["deploy", "--no-wait"], remote());
+      await inside.endPod();
+      const isDone = async () => {
+        const now = await inside.status("shop");
+        return now !== undefined && now.rollout === undefined && now.serving?.number === 2;
+      };
+      await waitUntil(isDone, waitMs, "release 2 serves");
+    });
+    expect(lost).toBe(0);
+    expect(await inside.page("shop", port)).toBe("two");
+    const { stdout } = await kiln.ok(["audit", "log", "--json", "--tail", "all"], remote());
+    expect(stdout).toMatch(/"kind":"target.added".*"name":"setup"/);
+    expect(stdout.match(/"kind":"rollout.started"/g)).toHaveLength(2);
+    await kiln.ok(["remove", "shop", "--yes"], remote());
+  }, 600_000);
 });

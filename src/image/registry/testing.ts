@@ -36,7 +36,7 @@ export const registryUser = {
 /** A real registry, Debian's docker-registry, with its data below `folder`. */
 export async function dockerRegistry(
   folder: string,
-  how: { readonly login?: boolean } = {},
+  how: { readonly login?: boolean; readonly behindProxy?: boolean } = {},
 ): Promise<AsyncDisposable & { readonly host: string }> {
   mkdirSync(folder, { recursive: true });
   const users = join(folder, "htpasswd");
@@ -45,7 +45,8 @@ export async function dockerRegistry(
     version: 0.1,
     log: { level: "info", formatter: "json", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, "data") } },
-    http: { addr: "127.0.0.1:0" },
+    // It does not know by which name and scheme clients have come through a proxy.
+    http: { addr: "127.0.0.1:0", relativeurls: how.behindProxy ?? false },
     ...(how.login ? { auth: { htpasswd: { realm: "kiln", path: users } } } : {}),
   };
   writeFileSync(join(folder, "config.yml"), JSON.stringify(config));

@@ -78,6 +78,19 @@ test("the sysctl for low ports is left out where the cluster does not count it a
   expect(podOf(replicaSet(input({}, { minor: 20 }))).securityContext).not.toHaveProperty("sysctls");
 });
 
+test("a server that others end answers for five seconds more, where the cluster can wait without a program of the image", () => {
+  const traffic = { listen: 80, mode: "http" as const, host: undefined };
+  const { shape } = release(3);
+  const change = { traffic, shape: { ...shape, stop: { graceMs: 20_000 } } };
+  const pod = podOf(replicaSet(input(change)));
+  expect(pod.containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
+  expect(pod.terminationGracePeriodSeconds).toBe(25);
+  for (const other of [input(change, { minor: 29 }), input({ ...change, traffic: undefined })]) {
+    expect(podOf(replicaSet(other)).containers[0]).not.toHaveProperty("lifecycle");
+    expect(podOf(replicaSet(other)).terminationGracePeriodSeconds).toBe(20);
+  }
+});
+
 test("the selector of a ReplicaSet matches its template, and never another release", () => {
   const { spec } = replicaSet(input()) as {
     spec: { selector: { matchLabels: Record<string, string> }; template: { metadata: { labels: object } } };

@@ -4,13 +4,11 @@ import type { ImageProcess } from "../../contract/images.ts";
 import { environment } from "../../linux/environment.ts";
 import { sharedMemoryBytes } from "../../linux/limits.ts";
 import { mountOrder } from "../../linux/skeleton.ts";
+import { graceOf, graceWithLeaving, leavingOf, seconds } from "./leaving.ts";
 import { groupName, key, nameOf, type Owner, ownerLabels } from "./names.ts";
 
 /** The name of the one container that each pod has, and of the port that it listens on. */
 export const containerName = "server";
-
-const defaultGraceMs = 10_000;
-const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000));
 
 export interface PodInput {
   readonly owner: Owner;
@@ -69,7 +67,8 @@ export function podTemplate(input: TemplateInput): object {
     spec: {
       ...podSpec(input, {
         ...{ content: groupName(release.service, release.number), command: input.image.argv },
-        more: probeOf(release.health, release.shape.port),
+        more: { ...probeOf(release.health, release.shape.port), ...leavingOf(input) },
+        graceSeconds: graceWithLeaving(input),
       }),
       restartPolicy: "Always",
       topologySpreadConstraints: [
@@ -106,7 +105,7 @@ export function oneOffPod(input: PodInput, own: OneOffInput): object {
       annotations: { [key.service]: release.service, ...annotations },
     },
     spec: {
-      ...podSpec(input, { content: name, command, more: {} }),
+      ...podSpec(input, { content: name, command, more: {}, graceSeconds: graceOf(release) }),
       restartPolicy: "Never",
       ...(deadlineMs === undefined ? {} : { activeDeadlineSeconds: seconds(deadlineMs) }),
     },
@@ -119,11 +118,13 @@ interface Process {
   readonly command: readonly string[];
   /** Of the container. */
   readonly more: object;
+  /** Until it is killed, from when it is to end. */
+  readonly graceSeconds: number;
 }
 
 function podSpec(
   { release, image, reference, pullSecret, minor }: PodInput,
-  { content, command, more }: Process,
+  { content, command, more, graceSeconds }: Process,
 ): object {
   const { shape } = release;
   const places = volumesOf(release, content);
@@ -158,7 +159,7 @@ function podSpec(
       ...(minor >= 22 ? { sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }] } : {}),
     },
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
-    terminationGracePeriodSeconds: seconds(shape.stop?.graceMs ?? defaultGraceMs),
+    terminationGracePeriodSeconds: graceSeconds,
     ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
     volumes: places.map(({ volume }) => volume),
   };
