@@ -400,7 +400,7 @@ describe.skipIf(!kubectl)("a controller in the cluster, as `kiln install kuberne
   }, 600_000);
   afterAll(() => kiln?.[Symbol.asyncDispose](), 300_000);
 
-  test("deploys what is pushed to it from elsewhere, and says that its pod is no machine for servers", async () => {
+  test("deploys what is pushed to it from elsewhere, and says that its pod holds no servers", async () => {
     await kiln.ok(["deploy"], remote());
     expect(await inside.page("shop", port)).toBe("one");
     await shop.configure({ more: "" });
