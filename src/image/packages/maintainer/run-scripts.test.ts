@@ -75,6 +75,7 @@ test.each([
   ["find /data -mindepth 1 ! \\( -name '*.txt' -o -name 'b*' \\)", "/data/a.conf\n"],
   ["cd /data && ls -d a.conf; (cd /etc; pwd); pwd", "a.conf\n/etc\n/data\n"],
   ["expr 2 + 3", "5\n"],
+  ["echo ab | sed -nes/a/x/ -e's/b/y/p'", "xy\n"],
   ["printf '10\n9\n1.5\n' | sort -g | tail -1", "10\n"],
   ["printf '1.10\n1.9\n' | sort -V", "1.9\n1.10\n"],
   ["echo abcdef | cut -c 2-3,5; echo conf.d/a | cut -b -7", "bce\nconf.d/\n"],

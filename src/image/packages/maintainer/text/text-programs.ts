@@ -68,7 +68,12 @@ export function textPrograms(files: ImageFiles): Readonly<Record<string, ShellPr
   const sedProgram: ShellProgram = (given, streams) => {
     const scripts: string[] = [];
     const others: string[] = [];
-    const args = given.flatMap((one) => (/^-[nrEi]+e$/.test(one) ? [one.slice(0, -1), "-e"] : [one]));
+    // `-nes/a/b/` is `-n -e s/a/b/`
+    const args = given.flatMap((one) => {
+      const [, flags = "", script] = /^-([nrEi]*)e(.*)$/s.exec(one) ?? [];
+      if (script === undefined) return [one];
+      return [...(flags ? [`-${flags}`] : []), "-e", ...(script ? [script] : [])];
+    });
     for (let at = 0; at < args.length; at++) {
       if (args[at] === "-e" || args[at] === "--expression") scripts.push(args[++at] ?? "");
       else others.push(args[at] ?? "");
