@@ -7,7 +7,10 @@ import { probeDrift } from "../drift/probe-drift.ts";
 import type { Logger } from "../lib/log.ts";
 import { type StateFolder, stateOfTarget } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
+import { datagramRouter } from "../router/datagrams/datagram-router.ts";
 import { haproxyRouter } from "../router/haproxy/haproxy-router.ts";
+import { jointRouter } from "../router/joint-router.ts";
+import type { Router } from "../router/router.ts";
 import type { Call } from "./contract/call.ts";
 import type { DriftSource } from "./contract/drift-source.ts";
 import type { EvidenceKeeper } from "./contract/evidence.ts";
@@ -18,6 +21,7 @@ import type { ConfigSource, MachineSource, SecretSource } from "./contract/sourc
 import { createFleet } from "./fleet/fleet.ts";
 import { networkProber } from "./fleet/health/network-prober.ts";
 import { localHost } from "./local/local-host.ts";
+import { bridgeName } from "./local/network/commands.ts";
 
 /** What the composition root gives to every platform. */
 export interface Surroundings {
@@ -145,7 +149,7 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
 function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarget {
   const host = localHost({ state, clock, log, ...sources });
   const { secrets } = sources;
-  const router = haproxyRouter({ state, clock, log, secret: secrets.newest });
+  const router = bridgeRouter({ state, clock, log, secrets });
   const { requireStartable } = sources;
   const platform = createFleet({ host, router, clock, prober: networkProber(), log, requireStartable });
   return {
@@ -160,6 +164,19 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarge
   };
 }
 
+/** For servers on a bridge of Kiln's own. */
+function bridgeRouter({
+  state,
+  clock,
+  log,
+  secrets,
+}: Pick<Surroundings, "state" | "clock" | "log" | "secrets">): Router {
+  return jointRouter(
+    haproxyRouter({ state, clock, log, secret: secrets.newest }),
+    datagramRouter({ bridge: bridgeName(state.tag), record: `${state.router}.udp.json`, clock, log }),
+  );
+}
+
 async function openVm(
   { state, clock, log, ...sources }: Surroundings,
   { name }: Target,
@@ -167,7 +184,7 @@ async function openVm(
   const { stateOfMachines, vmHost } = await import("./vm/vm-host.ts");
   const host = vmHost({ state, target: name, clock, log, ...sources });
   const own = stateOfMachines(state, name);
-  const router = haproxyRouter({ state: own, clock, log, secret: sources.secrets.newest });
+  const router = bridgeRouter({ state: own, clock, log, secrets: sources.secrets });
   const { requireStartable } = sources;
   const platform = createFleet({ host, router, clock, prober: networkProber(), log, requireStartable });
   return {

@@ -62,7 +62,7 @@ export interface RouterReadiness {
   readonly problems: readonly { readonly what: string; readonly remedy: string }[];
 }
 
-/** The proxy that gives traffic to servers. It outlives the controller; calls may be repeated. */
+/** What gives traffic to servers: a proxy, or the kernel. It outlives the controller; calls may be repeated. */
 export interface Router {
   /** What was found, for `kiln doctor`, and why it cannot be used; no problems means that it can. */
   probe(options: RouterOptions): Promise<RouterReadiness>;

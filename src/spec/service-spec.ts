@@ -170,9 +170,9 @@ function toSecret({ name, path, env }: SpecDocument["servers"]["secrets"][number
   return { name, delivery: { kind: "file", path: path ?? `${secretsFolder}/${name}` } };
 }
 
-function toHealth({ health, servers }: SpecDocument): HealthSpec {
+function toHealth({ health, servers, traffic }: SpecDocument): HealthSpec {
   return {
-    check: toCheck(health, servers.port),
+    check: toCheck(health, servers.port === undefined || traffic?.mode === "udp"),
     intervalMs: health.interval,
     timeoutMs: health.timeout,
     ready: health.ready,
@@ -182,14 +182,23 @@ function toHealth({ health, servers }: SpecDocument): HealthSpec {
   };
 }
 
-function toCheck(health: SpecDocument["health"], port: number | undefined): HealthCheck {
-  const { http, grpc, method, host, headers, status, body, ca } = health;
+function toCheck(health: SpecDocument["health"], hasNoTcpPort: boolean): HealthCheck {
+  const { http, grpc, tcp, method, host, headers, status, body, ca, port } = health;
   const tls = health.tls ? given({ ca }) : undefined;
-  if (grpc !== undefined) return { kind: "grpc", service: grpc, ...given({ host, tls }) };
-  if (http === undefined) return { kind: port === undefined ? "alive" : "tcp" };
+  if (grpc !== undefined) return { kind: "grpc", service: grpc, ...given({ host, tls, port }) };
+  if (http === undefined)
+    return hasNoTcpPort && tcp === undefined ? { kind: "alive" } : { kind: "tcp", ...given({ port }) };
   return {
     ...{ kind: "http", path: http },
-    ...given({ method: method === "GET" ? undefined : method, host, headers, statuses: status, body, tls }),
+    ...given({
+      method: method === "GET" ? undefined : method,
+      host,
+      headers,
+      statuses: status,
+      body,
+      tls,
+      port,
+    }),
   };
 }
 

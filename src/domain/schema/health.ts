@@ -8,6 +8,9 @@ const status = z.number().int().min(100).max(599);
 /** RFC 9110 section 5.1: a token. */
 const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, "the name of a header");
 
+/** TCP port of the server. */
+const port = z.number().int().min(1).max(65_535).optional();
+
 const tls = z.strictObject({ ca: z.string().max(64_000).optional() });
 
 const check = z.discriminatedUnion("kind", [
@@ -27,14 +30,16 @@ const check = z.discriminatedUnion("kind", [
       .optional(),
     body: z.string().min(1).max(1_000).optional(),
     tls: tls.optional(),
+    port,
   }),
   z.strictObject({
     kind: z.literal("grpc"),
     service: z.string().regex(/^[A-Za-z0-9_./-]{0,200}$/, "the name of a gRPC service"),
     host: hostName.optional(),
     tls: tls.optional(),
+    port,
   }),
-  z.strictObject({ kind: z.literal("tcp") }),
+  z.strictObject({ kind: z.literal("tcp"), port }),
   z.strictObject({ kind: z.literal("alive") }),
 ]);
 

@@ -76,7 +76,7 @@ const names = (name: z.ZodString) => z.array(name).min(1).max(100);
 
 export const traffic = z
   .strictObject({
-    mode: z.enum(["http", "tcp"]),
+    mode: z.enum(["http", "tcp", "udp"]),
     listen: z.number().int().min(1).max(65_535),
     preview: z.number().int().min(1).max(65_535).optional(),
     host: maybe(z.string().regex(hostName, "a host name in lower case, without port")),

@@ -2,12 +2,21 @@
 export type HealthCheck =
   | HttpCheck
   | GrpcCheck
-  /** A TCP connection. */
-  | { readonly kind: "tcp" }
-  /** For servers without a port: that the process lives. */
+  | TcpCheck
+  /** For servers without a port: that the process lives. For those of UDP: that it has its port open, where the platform sees that. */
   | { readonly kind: "alive" };
 
-export interface HttpCheck {
+/** A TCP connection. */
+export interface TcpCheck extends CheckPlace {
+  readonly kind: "tcp";
+}
+
+interface CheckPlace {
+  /** TCP port of the server. Absent: the one that it serves at. */
+  readonly port?: number | undefined;
+}
+
+export interface HttpCheck extends CheckPlace {
   readonly kind: "http";
   /** Path and query. */
   readonly path: string;
@@ -24,7 +33,7 @@ export interface HttpCheck {
 }
 
 /** The method Check of `grpc.health.v1.Health`, by HTTP/2. */
-export interface GrpcCheck {
+export interface GrpcCheck extends CheckPlace {
   readonly kind: "grpc";
   /** The name that is asked for; empty: the server as a whole. */
   readonly service: string;
@@ -69,7 +78,8 @@ export function checkWords(check: HealthCheck): string {
     ...(body === undefined ? [] : [`body with ${JSON.stringify(body)}`]),
     ...(tls === undefined ? [] : [tls.ca === undefined ? "TLS" : "TLS of a given authority"]),
   ];
-  return [askedWords(check), ...options].join(", ");
+  const at = check.kind === "alive" || check.port === undefined ? "" : ` at port ${check.port}`;
+  return [`${askedWords(check)}${at}`, ...options].join(", ");
 }
 
 function rangeWords({ first, last }: StatusRange): string {

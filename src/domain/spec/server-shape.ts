@@ -3,7 +3,7 @@ import type { VolumeSpec } from "./volume-spec.ts";
 
 /** What every server of a release has. */
 export interface ServerShape {
-  /** TCP port that the process listens on, inside the server. */
+  /** Port that the process listens on, inside the server: of UDP if its traffic is, else of TCP. */
   readonly port: number | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly memoryBytes: number | undefined;

@@ -1,9 +1,9 @@
 export interface TrafficSpec {
-  readonly mode: "http" | "tcp";
-  /** TCP port on the machine. Several http services may share one, told apart by host name and path. */
+  readonly mode: "http" | "tcp" | "udp";
+  /** Port on the machine, of UDP or else of TCP. Several http services may share one, told apart by host name and path. */
   readonly listen: number;
   /**
-   * Another TCP port, of the same mode and certificate, for any host: while a rollout is on its way it reaches the servers
+   * Another port, of the same mode and certificate, for any host: while a rollout is on its way it reaches the servers
    * of the new release alone, and no server at other times.
    */
   readonly preview?: number | undefined;
@@ -23,7 +23,7 @@ export interface TrafficSpec {
   /** IP address of the machine that `listen` and `redirect.http` are opened on. Absent: every address. */
   readonly address?: string | undefined;
   readonly redirect?: RedirectSpec | undefined;
-  /** A client is sent to the same server, by a cookie, as long as the servers are the same. */
+  /** A client is sent to the same server, by a cookie or, with `udp`, by its address, as long as the servers are the same. */
   readonly sticky?: boolean | undefined;
   /** What servers speak; `h2c`: HTTP/2 in plain, with prior knowledge (RFC 9113, section 3.3). Absent: HTTP/1.1. */
   readonly protocol?: "h2c" | undefined;

@@ -93,9 +93,19 @@ export function listenersOf(traffic: Frontend): readonly ListenerSpec[] {
   return [listener, { listen: redirect.http, port: plain, routes: [...secured, ...moved] }];
 }
 
+/** What a port is of: TCP and UDP have the same numbers for different ports. */
+export function transportOf({ mode }: Pick<TrafficSpec, "mode">): "tcp" | "udp" {
+  return mode === "udp" ? "udp" : "tcp";
+}
+
+/** Whether both are one and the same port of the machine. */
+function isSamePort(a: ListenerSpec, b: ListenerSpec): boolean {
+  return a.listen === b.listen && transportOf(a.port) === transportOf(b.port);
+}
+
 /** Why two services cannot both have what they ask for. */
 export type Clash =
-  /** `mode`: plain TCP shares its port with nothing. The others: the two want different things of the port. */
+  /** `mode`: plain TCP and UDP share their port with nothing. The others: the two want different things of the port. */
   | { readonly listen: number; readonly kind: "mode" | "isTls" | "address" | "proxies" }
   | { readonly listen: number; readonly kind: "match"; readonly match: RequestMatch };
 
@@ -104,7 +114,7 @@ export function clashOf(a: TrafficSpec, b: TrafficSpec): Clash | undefined {
   const others = listenersOf(b);
   for (const mine of listenersOf(a)) {
     for (const other of others) {
-      const clash = mine.listen === other.listen ? listenerClash(mine, other) : undefined;
+      const clash = isSamePort(mine, other) ? listenerClash(mine, other) : undefined;
       if (clash !== undefined) return clash;
     }
   }
@@ -113,7 +123,7 @@ export function clashOf(a: TrafficSpec, b: TrafficSpec): Clash | undefined {
 
 function listenerClash(a: ListenerSpec, b: ListenerSpec): Clash | undefined {
   const { listen } = a;
-  if (a.port.mode === "tcp" || b.port.mode === "tcp") return { listen, kind: "mode" };
+  if (a.port.mode !== "http" || b.port.mode !== "http") return { listen, kind: "mode" };
   const kind = (["isTls", "address", "proxies"] as const).find((key) => isOther(a.port[key], b.port[key]));
   if (kind !== undefined) return { listen, kind };
   const taken = new Set(b.routes.map(({ match }) => matchKey(match)));
@@ -128,8 +138,8 @@ function isOther(a: unknown, b: unknown): boolean {
 /** Whether two releases of one service want the same of the ports that both need. */
 export function isAlike(a: TrafficSpec, b: TrafficSpec): boolean {
   const others = listenersOf(b);
-  return listenersOf(a).every(({ listen, port }) =>
-    others.every((other) => other.listen !== listen || !isOther(other.port, port)),
+  return listenersOf(a).every((mine) =>
+    others.every((other) => !isSamePort(mine, other) || !isOther(other.port, mine.port)),
   );
 }
 

@@ -1,4 +1,4 @@
-/** A TCP socket that listens. */
+/** A TCP socket that listens, or one of UDP that is open to all senders. */
 export interface Listener {
   readonly port: number;
   /** `any`: every address; `loopback`: reachable only from the same network namespace; `one`: a single other address. */
@@ -9,15 +9,24 @@ export interface Listener {
   readonly inode: string;
 }
 
-/** TCP_LISTEN of linux/tcp_states.h. */
-const listening = "0A";
+/** TCP_LISTEN and, for what UDP is not connected to anyone, TCP_CLOSE of linux/tcp_states.h. */
+const [listening, unconnected] = ["0A", "07"];
 
 /** Reads tables in the form of proc_net(5), `tcp` and `tcp6`: addresses in hexadecimal, each 32 bits in the machine's order. */
 export function parseListeners(...tables: readonly string[]): readonly Listener[] {
+  return parseSockets(listening, tables);
+}
+
+/** The same of `udp` and `udp6`. */
+export function parseDatagramListeners(...tables: readonly string[]): readonly Listener[] {
+  return parseSockets(unconnected, tables);
+}
+
+function parseSockets(state: string, tables: readonly string[]): readonly Listener[] {
   return tables
     .flatMap((table) => table.split("\n").slice(1))
     .map((line) => line.trim().split(/\s+/))
-    .filter((columns) => columns[3] === listening)
+    .filter((columns) => columns[3] === state)
     .map((columns) => {
       const [address = "", port = ""] = columns[1]?.split(":") ?? [];
       const family = address.length > 8 ? 6 : 4;

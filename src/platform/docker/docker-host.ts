@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -8,6 +9,7 @@ import type { Call } from "../contract/call.ts";
 import type { DriftSource } from "../contract/drift-source.ts";
 import type { EvidenceKeeper } from "../contract/evidence.ts";
 import type { ImagePacker } from "../contract/images.ts";
+import type { Candidate } from "../contract/platform.ts";
 import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Host } from "../fleet/host.ts";
 import { openRecords, retire } from "../fleet/records.ts";
@@ -79,6 +81,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     destroy: (id, call) => perServer(id, call, () => destroy(host, id, call)),
     quarantine: (id, taint, call) => perServer(id, call, () => quarantineContainer(host, id, taint, call)),
     watch: (ended) => watchEnds(host, ended),
+    requireSupported: requireConnections,
     check: (release, call) => host.images.check(release.image, call),
     prepare: async (release, call) => {
       await host.images.ensure(release.image, call);
@@ -118,4 +121,14 @@ async function destroy(host: DockerContext, id: ServerId, call: Call): Promise<v
   retire(host.records, id, host.clock.now());
   const record = host.records.read(id);
   if (record) await removeContainer(host, record, call);
+}
+
+/** Throws `traffic_unsupported`: Docker's packet filter drops what others lead to a container (docs.docker.com, "Packet filtering and firewalls"). */
+function requireConnections({ traffic }: Candidate): void {
+  if (traffic?.mode !== "udp") return;
+  throw new KilnError(
+    "traffic_unsupported",
+    "Kiln cannot lead datagrams to containers of a Docker engine: `traffic.mode: udp` is not possible there.",
+    { hint: "Deploy to the target `local`, or to one of the platform `vm`." },
+  );
 }

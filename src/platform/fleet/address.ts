@@ -17,6 +17,7 @@ export function addressesOf(routed: readonly RoutedService[]): readonly ServiceA
 /** `http://localhost:8080`, `http://shop.example.com/api`, `localhost:5432 (tcp)`: one for each host name. */
 function urlsOf(traffic: TrafficSpec): readonly string[] {
   const { mode, listen, tls, paths = ["/"] } = traffic;
+  if (mode === "udp") return [`localhost:${listen} (udp)`];
   if (mode === "tcp") return [`localhost:${listen} (${tls === undefined ? "tcp" : "tcp with TLS"})`];
   const [scheme, port] = tls === undefined ? ["http", 80] : ["https", 443];
   const path = paths[0] === "/" ? "" : paths[0];

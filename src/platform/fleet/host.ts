@@ -78,6 +78,8 @@ export interface OfferedName {
   readonly ports: readonly number[];
   /** Ports of the machine at which the router has the service for everyone: for servers the same rule holds there. */
   readonly public: readonly number[];
+  /** The same of UDP. Absent: none. */
+  readonly datagrams?: Pick<OfferedName, "ports" | "public"> | undefined;
   /** As of `mayReach`. Absent: as it was said before. */
   readonly allow?: readonly string[] | undefined;
 }
@@ -89,6 +91,8 @@ export interface NamedWay {
   /** For those who ask by IPv6. Absent: no one does. */
   readonly address6?: string | undefined;
   readonly listen: number;
+  /** UDP: the address is that of the name. Absent: TCP. */
+  readonly isDatagrams?: true | undefined;
 }
 
 /** Names by which servers reach services, and who may reach which. Both outlive the controller. */
@@ -144,8 +148,8 @@ export interface Host {
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
   /** Absent: no one is let into its servers. `isolate` remembers that it is out of traffic for good. */
   readonly access?: Access;
-  /** What a running server listens on; undefined when that cannot be told. Absent: it never can. */
-  listeners?(id: ServerId): readonly Listener[] | undefined;
+  /** What a running server listens on, by TCP unless said otherwise; undefined when that cannot be told. Absent: it never can. */
+  listeners?(id: ServerId, transport?: "tcp" | "udp"): readonly Listener[] | undefined;
   /** A server was not reached: the next `list` looks whether everything around servers is as it should be. */
   suspect?(): void;
   /** What the last `list` has found wrong with what servers share, also what was mended lately. From memory. */

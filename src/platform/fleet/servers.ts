@@ -174,13 +174,23 @@ export class Servers {
   async #check(member: Member, signal: AbortSignal): Promise<number | undefined> {
     const spec = member.release.health;
     const startedMs = this.#now();
-    const result = await this.#o.prober.probe(targetOf(member), signal);
+    const result = this.#closed(member) ?? (await this.#o.prober.probe(targetOf(member), signal));
     if (signal.aborted || member.health === undefined) return undefined;
     if (result.unreached) this.#o.host.suspect?.();
     if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
     const health = judge(member.health, this.#explained(member, result), spec, this.#now());
     this.#takeHealth(member, health);
     return nextProbeMs(health, spec, startedMs);
+  }
+
+  /** UDP answers no one who only asks whether it is there: that its port is open must do. Undefined: it is, or that cannot be told. */
+  #closed({ id, release }: Member): ProbeResult | undefined {
+    const { health, shape, traffic } = release;
+    if (traffic?.mode !== "udp" || health.check.kind !== "alive") return undefined;
+    if (this.#o.host.listeners === undefined) return undefined;
+    const open = this.#o.host.listeners(id, "udp") ?? [];
+    if (open.some(({ port, reach }) => port === shape.port && reach !== "loopback")) return undefined;
+    return { ok: false, words: `UDP port ${shape.port} is not open` };
   }
 
   /** A server that starts and refuses connections for a while: what it listens on shows why. */
@@ -247,7 +257,7 @@ function targetOf(member: Member): Parameters<Prober["probe"]>[0] {
   return {
     id: member.id,
     address: member.address,
-    port: shape.port,
+    port: (health.check.kind === "alive" ? undefined : health.check.port) ?? shape.port,
     from: member.reachedFrom,
     host: traffic && mainHost(traffic),
     expectsProxy: traffic?.sendProxy,

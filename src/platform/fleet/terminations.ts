@@ -224,7 +224,10 @@ export class Terminations {
         closeAtMs = this.#now() + closingMs / closings;
       }
       if (idle < 2)
-        await background.clock.sleep(Math.min(drainPollMs, endMs - this.#now()), background.signal);
+        await background.clock.sleep(
+          Math.max(0, Math.min(drainPollMs, endMs - this.#now())),
+          background.signal,
+        );
     }
   }
 

@@ -4,7 +4,7 @@ import { toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/files/folder-watch.ts";
 import { createLock, type Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
-import { type Listener, parseListeners } from "../../lib/process/listeners.ts";
+import { type Listener, parseDatagramListeners, parseListeners } from "../../lib/process/listeners.ts";
 import { isAlive, readIfThere } from "../../lib/process/proc.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -103,7 +103,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
       await options.images.open(release.image, call);
     },
     suspect: () => host.network.suspect(),
-    listeners: (id) => listenersOf(host, requireHostedId(id)),
+    listeners: (id, transport) => listenersOf(host, requireHostedId(id), transport),
     troubles: () => host.network.troubles(),
     inspector: host.inspector,
     access: {
@@ -132,11 +132,17 @@ function usageOf(tag: string, ids: readonly ServerId[]): ReadonlyMap<ServerId, S
   );
 }
 
-function listenersOf(host: HostContext, id: ServerId): readonly Listener[] | undefined {
+function listenersOf(
+  host: HostContext,
+  id: ServerId,
+  transport: "tcp" | "udp" = "tcp",
+): readonly Listener[] | undefined {
   const process = host.records.read(id)?.running?.process;
   if (process === undefined) return undefined;
-  const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/${process.pid}/net/${name}`) ?? "");
-  return isAlive(process) ? parseListeners(...tables) : undefined;
+  const names = [transport, `${transport}6`];
+  const tables = names.map((name) => readIfThere(`/proc/${process.pid}/net/${name}`) ?? "");
+  const parse = transport === "tcp" ? parseListeners : parseDatagramListeners;
+  return isAlive(process) ? parse(...tables) : undefined;
 }
 
 /** What does not end now is tried again with the next look; the others are reported meanwhile. */

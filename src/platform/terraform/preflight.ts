@@ -1,8 +1,14 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Candidate } from "../contract/platform.ts";
 
-/** Throws `shape_unsupported` with all that a module is not told of: it is not left out silently. */
-export function requireSupported({ shape, health, secrets = [], files = [] }: Candidate): void {
+/** Throws `traffic_unsupported`, or `shape_unsupported` with all that a module is not told of: it is not left out silently. */
+export function requireSupported({ shape, health, traffic, secrets = [], files = [] }: Candidate): void {
+  if (traffic?.mode === "udp")
+    throw new KilnError(
+      "traffic_unsupported",
+      "The router cannot lead datagrams to servers of a Terraform module: `traffic.mode: udp` is not possible there.",
+      { hint: "Deploy to the target `local`, or to one of the platform `vm`." },
+    );
   const { init, ulimits, stop, sharedMemoryBytes, volumes = [] } = shape;
   const asked = {
     ...{ init, ulimits, stop, sharedMemory: sharedMemoryBytes },

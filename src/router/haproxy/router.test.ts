@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
+import { serialQueue } from "../queue.ts";
 import { mayBindAnyPort } from "./config/ports.ts";
 import { routerPaths } from "./paths.ts";
 import { readinessOf } from "./process/probe.ts";
-import { serialQueue } from "./process/queue.ts";
 import { batches } from "./process/socket.ts";
 
 test("an old HAProxy is a problem with a remedy", () => {

@@ -4,6 +4,7 @@ import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 export const healthRules: readonly SpecRule[] = [
   oneKind,
   checkNeedsPort,
+  portIsForDatagrams,
   optionsFitKind,
   headHasNoBody,
   tlsFits,
@@ -32,6 +33,24 @@ function* checkNeedsPort({ document: { health, servers } }: RuleInput): Generato
     message: `\`health.${kind}\` needs \`servers.port\`, which is missing; expected the port that the process listens on.`,
     hint: "Write for example `servers: { port: 8080 }`.",
   };
+}
+
+/** Elsewhere the port that serves is the one to check: another one says little about it. */
+function* portIsForDatagrams({ document: { health, traffic } }: RuleInput): Generator<Breach> {
+  if (health?.port === undefined) return;
+  if (traffic?.mode !== "udp") {
+    yield {
+      path: ["health", "port"],
+      message: "`health.port` needs `traffic.mode: udp`: other services are checked at `servers.port`.",
+      hint: "Remove `port`.",
+    };
+  } else if (kinds.every((kind) => health[kind] === undefined)) {
+    yield needs(
+      "port",
+      "`health.http`, `health.grpc` or `health.tcp`",
+      "Write for example `http: /healthz`: UDP itself cannot be checked",
+    );
+  }
 }
 
 const forHttp = ["method", "headers", "status", "body"] as const;

@@ -6,6 +6,7 @@ import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 export const trafficRules: readonly SpecRule[] = [
   trafficNeedsPort,
   onlyForHttp,
+  onlyForConnections,
   hostOrHosts,
   stripNeedsPaths,
   certificate,
@@ -33,14 +34,40 @@ const forHttp = [
 ];
 
 function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (traffic?.mode !== "tcp") return;
+  if (traffic === undefined || traffic.mode === "http") return;
   const found = forHttp.find((key) => traffic[key] !== undefined && traffic[key] !== false);
-  if (found === undefined) return;
+  if (found === undefined || (found === "sticky" && traffic.mode === "udp")) return;
   yield {
     path: ["traffic", found],
-    message: `\`traffic.${found}\` needs \`mode: http\`: plain TCP has no requests.`,
+    message: `\`traffic.${found}\` needs \`mode: http\`: ${plainWords(traffic.mode)} no requests.`,
     hint: `Remove \`${found}\`, or give each service its own port.`,
   };
+}
+
+function plainWords(mode: "tcp" | "udp"): string {
+  return mode === "tcp" ? "plain TCP has" : "UDP has";
+}
+
+const forConnections = ["tls", "limits", "trustedProxies", "acceptProxy", "sendProxy"] as const;
+
+/** The kernel passes datagrams on as they are. */
+function* onlyForConnections({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.mode !== "udp") return;
+  const found = forConnections.find((key) => traffic[key] !== undefined && traffic[key] !== false);
+  if (found !== undefined) {
+    yield {
+      path: ["traffic", found],
+      message: `\`traffic.${found}\` needs \`mode: http\` or \`mode: tcp\`: datagrams of UDP are passed on as they are.`,
+      hint: `Remove \`${found}\`.`,
+    };
+  }
+  if (traffic.address?.includes(":")) {
+    yield {
+      path: ["traffic", "address"],
+      message: "`traffic.address` is an IPv6 address; with `mode: udp` expected one of IPv4.",
+      hint: "Datagrams of UDP are passed on by IPv4 only.",
+    };
+  }
 }
 
 function* hostOrHosts({ document: { traffic } }: RuleInput): Generator<Breach> {

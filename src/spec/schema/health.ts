@@ -51,7 +51,11 @@ export const health = z
       tcp: z
         .literal(true, { error: "true" })
         .optional()
-        .describe("The port must accept a connection; the default if there is a port."),
+        .describe("The port must accept a connection; the default if there is a port of TCP."),
+      port: leaf
+        .port()
+        .optional()
+        .describe("TCP port of the server to check, for `mode: udp`; default: `servers.port`."),
       method: leaf
         .oneOf("GET", "HEAD", "OPTIONS")
         .optional()
@@ -106,4 +110,6 @@ export const health = z
     },
     { error: "a mapping that describes the health checks" },
   )
-  .describe("When a server is healthy: `http`, `grpc`, `tcp`, or, without a port, while its process runs.");
+  .describe(
+    "When a server is healthy: `http`, `grpc`, `tcp`, or, without a port of TCP, while its process runs.",
+  );

@@ -52,12 +52,14 @@ const acme = z
 export const traffic = z
   .strictObject(
     {
-      listen: leaf.port().describe("TCP port of the machine that the router listens on."),
+      listen: leaf
+        .port()
+        .describe("Port of the machine that the router listens on: of UDP with `mode: udp`, else of TCP."),
       preview: leaf
         .port()
         .optional()
         .describe(
-          "TCP port that reaches only the new release, for any host, during a rollout; closed at other times.",
+          "Port, as `listen`, that reaches only the new release, for any host, during a rollout; closed at other times.",
         ),
       host: leaf
         .hostName()
@@ -72,7 +74,10 @@ export const traffic = z
           "Paths of this service, with everything below them; the longest match wins; default: every path.",
         ),
       stripPrefix: flag().describe("Servers get requests without the part of the path that is in `paths`."),
-      mode: leaf.oneOf("http", "tcp").prefault("http").describe("HTTP requests, or plain TCP connections."),
+      mode: leaf
+        .oneOf("http", "tcp", "udp")
+        .prefault("http")
+        .describe("HTTP requests, plain TCP connections, or UDP datagrams."),
       tls: z
         .strictObject(
           {
@@ -114,7 +119,7 @@ export const traffic = z
         .optional()
         .describe("Requests that are answered with the service's address (status 308)."),
       sticky: flag().describe(
-        "A cookie keeps a client with its server as long as the servers stay the same.",
+        "A cookie, or with `mode: udp` its address, keeps a client with its server as long as the servers stay the same.",
       ),
       protocol: leaf
         .oneOf("http1", "h2c")

@@ -2,7 +2,12 @@ import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
-import { type Frontend, listenersOf, previewFrontend } from "../../../domain/traffic/listener.ts";
+import {
+  type Frontend,
+  listenersOf,
+  previewFrontend,
+  transportOf,
+} from "../../../domain/traffic/listener.ts";
 import type { ServiceNames } from "../host.ts";
 import type { RoutableServer, RouteSpec } from "./routing.ts";
 
@@ -10,12 +15,17 @@ import type { RoutableServer, RouteSpec } from "./routing.ts";
 export function namedFrontends(shares: Shares, releases: readonly Release[]): readonly Frontend[] {
   const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
   const oldestFirst = releases.filter((r) => open.has(r.number)).sort((a, b) => a.number - b.number);
-  const byPort = new Map<number, Frontend>();
+  const byPort = new Map<string, Frontend>();
   for (const { shape, traffic, health } of oldestFirst) {
     const { port } = shape;
     if (port === undefined) continue;
     const mode = traffic?.mode ?? (speaksHttp(health) ? "http" : "tcp");
-    byPort.set(port, { mode, listen: port, host: undefined, named: port });
+    const { sticky } = traffic ?? {};
+    const clients = mode === "udp" && sticky ? { sticky } : {};
+    byPort.set(`${transportOf({ mode })} ${port}`, {
+      ...{ mode, listen: port, host: undefined, named: port },
+      ...clients,
+    });
   }
   return [...byPort.values()];
 }
@@ -50,17 +60,28 @@ export async function offerNames(
   const { frontends = [], named = [], allow } = spec ?? {};
   if (names === undefined || named.length === 0) return [];
   const previews = [spec?.preview, ...servers.map(({ release }) => previewFrontend(release.traffic))];
-  const open = [...frontends, ...previews.filter((one) => one !== undefined)]
-    .flatMap(listenersOf)
-    .map(({ listen }) => listen);
+  const open = [...frontends, ...previews.filter((one) => one !== undefined)].flatMap(listenersOf);
+  const offered = (transport: "tcp" | "udp") => {
+    const listens = open.filter(({ port }) => transportOf(port) === transport).map(({ listen }) => listen);
+    return {
+      ports: named
+        .filter((frontend) => transportOf(frontend) === transport)
+        .flatMap((frontend) => frontend.named ?? []),
+      public: [...new Set(listens)].sort((a, b) => a - b),
+    };
+  };
+  const datagrams = offered("udp");
   const ways = await names.offer(service, {
-    ports: named.flatMap((frontend) => frontend.named ?? []),
-    public: [...new Set(open)].sort((a, b) => a - b),
+    ...offered("tcp"),
+    ...(datagrams.ports.length + datagrams.public.length === 0 ? {} : { datagrams }),
     ...(allow === undefined ? {} : { allow }),
   });
   return named.flatMap((frontend) =>
     ways
-      .filter(({ port }) => port === frontend.named)
+      .filter(
+        ({ port, isDatagrams }) =>
+          port === frontend.named && (isDatagrams ? "udp" : "tcp") === transportOf(frontend),
+      )
       .map(({ listen, address, address6 }) => ({ ...frontend, listen, address, address6 })),
   );
 }

@@ -30,9 +30,10 @@ export function requireSupported({
 }
 
 function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly string[] {
-  const { host, hosts, paths, stripPrefix, tls, address, redirect, sticky } = traffic;
+  const { mode, host, hosts, paths, stripPrefix, tls, address, redirect, sticky } = traffic;
   const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance, accessLog } = traffic;
   const asked = {
+    "mode: udp": mode === "udp" || undefined,
     ...{ host, hosts, paths, stripPrefix, tls, address, redirect, sticky, protocol },
     ...{ trustedProxies, acceptProxy, sendProxy, limits, maintenance, accessLog },
   };

@@ -47,6 +47,7 @@ table inet kiln-0123abcd {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr 10.192.4.0/22 oifname != "kiln-0123abcd" masquerade
+    ip saddr { 127.0.0.0/8, 10.192.4.0/22 } oifname "kiln-0123abcd" ct status dnat masquerade
   }
   chain input {
     type filter hook input priority filter; policy accept;
@@ -57,6 +58,7 @@ table inet kiln-0123abcd {
     type filter hook forward priority filter; policy accept;
     iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 8192 } drop
     oifname "kiln-0123abcd" iifname != "kiln-0123abcd" ct state established,related accept
+    oifname "kiln-0123abcd" meta nfproto ipv4 meta l4proto udp ct status dnat accept
     oifname "kiln-0123abcd" drop
   }
 }
@@ -66,6 +68,7 @@ table inet kiln-0123abcd {
 const ours = [
   "-A FORWARD -i kiln-0123abcd -j ACCEPT",
   "-A FORWARD -o kiln-0123abcd -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+  "-A FORWARD -o kiln-0123abcd -p udp -m conntrack --ctstate DNAT -j ACCEPT",
 ];
 
 test("forwarding is opened only where something else has closed it, and each rule once", () => {

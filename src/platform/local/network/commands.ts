@@ -177,7 +177,7 @@ const capped = (set: string, from: string) => `add @${set} { ${from} ct count ov
 
 /**
  * For `nft -f -`, as one transaction that may be repeated: servers reach the world through the machine's address;
- * only the machine itself opens connections to them, and they open none to each other. Of the machine they reach by IPv6
+ * only the machine itself opens connections to them, and they open none to each other, but for datagrams that the router leads to them. Of the machine they reach by IPv6
  * what names lead to, and no server fills the table of connections that all share.
  */
 export function filterRules(network: Network): string {
@@ -196,6 +196,8 @@ export function filterRules(network: Network): string {
     "  chain postrouting {",
     "    type nat hook postrouting priority srcnat; policy accept;",
     `    ip saddr ${formatSubnet(subnet)} oifname != "${bridge}" masquerade`,
+    // Datagrams that the router led to a server: from another server, or from the machine itself at 127.0.0.1, whose answers must come back here.
+    `    ip saddr { 127.0.0.0/8, ${formatSubnet(subnet)} } oifname "${bridge}" ct status dnat masquerade`,
     ...postrouting6,
     "  }",
     "  chain input {",
@@ -209,6 +211,7 @@ export function filterRules(network: Network): string {
     `    iifname "${bridge}" ct state new ${capped("connections", "ip saddr")}`,
     ...forward6,
     `    oifname "${bridge}" iifname != "${bridge}" ct state established,related accept`,
+    `    oifname "${bridge}" meta nfproto ipv4 meta l4proto udp ct status dnat accept`,
     `    oifname "${bridge}" drop`,
     "  }",
     "}",
@@ -275,6 +278,7 @@ function ourForwardRules(tag: string): readonly (readonly string[])[] {
   return [
     ["-i", bridge, "-j", "ACCEPT"],
     ["-o", bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"],
+    ["-o", bridge, "-p", "udp", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"],
   ];
 }
 

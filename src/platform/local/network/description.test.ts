@@ -201,7 +201,11 @@ describe("with IPv6", () => {
       {
         words: "The FORWARD chain of ip6tables drops packets of servers.",
         mend: {
-          iptables: [["ip6tables", "-w", "-I", "FORWARD", "-i", bridge, "-j", "ACCEPT"], expect.anything()],
+          iptables: [
+            ["ip6tables", "-w", "-I", "FORWARD", "-i", bridge, "-j", "ACCEPT"],
+            expect.anything(),
+            expect.anything(),
+          ],
         },
       },
     ]);

@@ -42,6 +42,7 @@ export function frontendsOf(
       if (first === undefined) return [];
       if (closed.has(port) && first.listener.port.mode === "tcp") return [];
       const { mode, proxies } = first.listener.port;
+      if (mode === "udp") return [];
       return {
         port,
         mode,

@@ -18,7 +18,7 @@ export interface FrontendOwner {
 
 /**
  * Throws `traffic_conflict` when one of the frontends conflicts with another one of this or another service: the same
- * port, host name and path, or the same port where either is plain TCP or only one of them has TLS.
+ * port, host name and path, or the same port where either is plain TCP or UDP, or only one of them has TLS.
  */
 export function assertNoConflict(asked: FrontendOwner, others: readonly FrontendOwner[]): void {
   const taken = others.filter((o) => o.service !== asked.service).flatMap(frontendsOf);
@@ -80,7 +80,7 @@ function conflict(mine: OwnedFrontend, other: OwnedFrontend, clash: Clash): Kiln
     {
       hint:
         clash.kind === "mode"
-          ? "Plain TCP needs its own port: choose another `traffic.listen`."
+          ? "Plain TCP and UDP need a port of their own: choose another `traffic.listen`."
           : "Choose another `traffic.listen`, or another host name or path.",
     },
   );

@@ -1,6 +1,7 @@
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { RoutedService } from "../../router.ts";
 
-export type Mode = "http" | "tcp";
+export type Mode = Exclude<TrafficSpec["mode"], "udp">;
 
 /** One backend for each mode of the service's frontends: a backend has only one. Names of services hold no colon. */
 export function backendName(service: string, mode: Mode): string {
@@ -8,6 +9,7 @@ export function backendName(service: string, mode: Mode): string {
 }
 
 export function modesOf(service: Pick<RoutedService, "frontends">): readonly Mode[] {
-  const modes = new Set(service.frontends.map((frontend) => frontend.mode));
+  // Those of UDP never come here: see `jointRouter`.
+  const modes = new Set(service.frontends.flatMap(({ mode }) => (mode === "udp" ? [] : mode)));
   return modes.size === 0 ? ["http"] : [...modes].sort();
 }

@@ -61,7 +61,7 @@ export function portTaken(port: number, holder: string | undefined): KilnError {
 }
 
 /** `nginx (pid 12)`: the process that holds the socket; undefined when it can't be seen. */
-async function holderOf(inode: string): Promise<string | undefined> {
+export async function holderOf(inode: string): Promise<string | undefined> {
   const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   for (const pid of processes) {
     if (!(await holds(pid, inode))) continue;

@@ -87,8 +87,8 @@ function isTcp(protocol: string, at: YamlTree, notes: Notes): boolean {
   if (protocol.toLowerCase() === "tcp") return true;
   notes.remark(
     at,
-    `Kiln's router passes on TCP, not ${protocol.toUpperCase()}: the port is left out.`,
-    "Run what needs it outside Kiln.",
+    `A port of ${protocol.toUpperCase()} is left out: only those of TCP are taken over.`,
+    "A service whose port is of UDP has `traffic.mode: udp`.",
   );
   return false;
 }

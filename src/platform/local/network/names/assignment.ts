@@ -33,6 +33,8 @@ const nameSchema = z.object({
   ways: z.array(z.object({ port: z.int(), listen: z.int() })),
   /** Ports of the machine at which the router has the service for everyone. */
   public: z.array(z.int()),
+  /** The same of UDP: ports that clients ask for at the name's address, and ports of the machine. */
+  datagrams: z.object({ ports: z.array(z.int()), public: z.array(z.int()) }).optional(),
   /** As of `mayReach`. */
   allow: z.array(z.string()).optional(),
   /** The router was asked to listen by IPv6 too. Absent: it was not, and the name leads there by IPv4 alone. */
@@ -67,7 +69,7 @@ export async function writeNames(paths: Pick<HostPaths, "names">, names: Names):
 export function assignName(
   { last, names }: Names,
   service: ServiceKey,
-  { ports, ipv6, ...rest }: OfferedName & { readonly ipv6?: boolean },
+  { ports, ipv6, datagrams, ...rest }: OfferedName & { readonly ipv6?: boolean },
   isTaken: (port: number) => boolean,
 ): Names {
   const others = names.filter((name) => name.service !== service);
@@ -83,8 +85,10 @@ export function assignName(
   const address = known?.address ?? freeAddress(others, last);
   const { allow = known?.allow } = rest;
   const rule = allow === undefined || allow.join() === "*" ? {} : { allow: [...allow] };
-  const both = ipv6 ? { ipv6: true as const } : {};
-  const name = { service, address, ways, public: [...rest.public], ...rule, ...both };
+  const sent = datagrams && { datagrams: { ports: [...datagrams.ports], public: [...datagrams.public] } };
+  // Datagrams are led by IPv4 only: a client must not try the other address first.
+  const both = ipv6 && sent === undefined ? { ipv6: true as const } : {};
+  const name = { service, address, ways, public: [...rest.public], ...sent, ...rule, ...both };
   const all = [...others, name].sort((a, b) => (a.service < b.service ? -1 : 1));
   return { last: known ? last : address, names: all };
 }

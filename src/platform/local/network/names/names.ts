@@ -83,7 +83,14 @@ export class NameBook {
     const address = formatAddress(gateway(network.subnet));
     const at = prefix === undefined ? { address } : { address, address6: gateway6(prefix) };
     const name = readNames(this.#paths).names.find((found) => found.service === service);
-    return (name?.ways ?? []).map(({ port, listen }) => ({ port, listen, ...at }));
+    const sent = name?.datagrams?.ports ?? [];
+    return [
+      ...(name?.ways ?? []).map(({ port, listen }) => ({ port, listen, ...at })),
+      ...sent.map((port) => ({
+        ...{ port, listen: port, address: name?.address ?? "" },
+        isDatagrams: true as const,
+      })),
+    ];
   }
 
   async withdraw(service: ServiceKey): Promise<void> {

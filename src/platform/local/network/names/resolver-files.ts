@@ -43,7 +43,7 @@ export function resolverFiles(network: Network, names: readonly Name[]): Resolve
   const { tag, subnet } = network;
   const prefix = prefixOf(network);
   const paths = resolverPaths(tag);
-  const led = names.filter(({ ways }) => ways.length > 0);
+  const led = names.filter(({ ways, datagrams }) => ways.length > 0 || datagrams !== undefined);
   return {
     config: lines(
       `port=${resolverPort}`,

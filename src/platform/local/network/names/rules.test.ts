@@ -29,6 +29,10 @@ table inet kiln-0123abcd-names {
     iifname "kiln-0123abcd" ip6 daddr { fd00:ec2::254, fd20:ce::254 } meta l4proto tcp reject with tcp reset
     iifname "kiln-0123abcd" ip6 daddr { fd00:ec2::254, fd20:ce::254 } reject
   }
+  chain datagrams {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "kiln-0123abcd" ip daddr 198.18.0.0/16 ip daddr != 198.18.0.1 meta l4proto udp reject
+  }
   chain input {
     type filter hook input priority filter; policy accept;
     ip daddr 10.192.4.1 th dport { 24000, 24001, 24002, 24003 } iifname != "lo" ct status and dnat != dnat drop
@@ -93,4 +97,16 @@ test("by IPv6 the same audiences are led, each server sends from its own address
   expect(nameRules({ ...network, ipv6 }, [six(shop)], [web])).toContain(
     `    ${from} meta nfproto ipv6 drop\n`,
   );
+});
+
+test("datagrams to a name, and to a port of the machine, are let in from its audience alone", () => {
+  const dns = { ...shop, service: "dns", ways: [], public: [], datagrams: { ports: [5353], public: [53] } };
+  const rules = nameRules(network, [dns], [web, probe]);
+  const from = 'iifname "kiln-0123abcd"';
+  const chain = rules.slice(rules.indexOf("chain datagrams"), rules.indexOf("chain input"));
+  expect(chain.split("\n").slice(2, 5)).toEqual([
+    `    ${from} ip saddr { 10.192.4.2 } ip daddr . udp dport { 198.18.0.2 . 5353 } accept`,
+    `    ${from} ip daddr 198.18.0.0/16 ip daddr != 198.18.0.1 meta l4proto udp reject`,
+    `    ${from} fib daddr type local udp dport { 53 } ip saddr != { 10.192.4.2 } reject`,
+  ]);
 });

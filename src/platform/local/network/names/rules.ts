@@ -48,6 +48,7 @@ export function nameRules(network: Network, names: readonly Name[], callers: rea
     "  }",
     ...(prefix === undefined ? [] : ownAddresses(from, callers)),
     ...closedMetadata(from, callers),
+    ...datagrams(from, names, audiences),
     "  chain input {",
     "    type filter hook input priority filter; policy accept;",
     `    ip daddr ${at} th dport { ${ours} } iifname != "lo" ct status and dnat != dnat drop`,
@@ -123,6 +124,34 @@ function closedMetadata(from: string, callers: readonly Caller[]): readonly stri
     "    type filter hook prerouting priority raw; policy accept;",
     `    ${from} meta l4proto { tcp, udp } th dport 53 accept`,
     ...rules.flatMap((rule) => [`${rule} meta l4proto tcp reject with tcp reset`, `${rule} reject`]),
+    "  }",
+  ];
+}
+
+/**
+ * The router translates datagrams in a table of its own, for everyone; so it is decided before, and what is not let in is refused. Linux
+ * 5.9 rejects here.
+ */
+function datagrams(from: string, names: readonly Name[], audiences: Audiences): readonly string[] {
+  const led = names.filter((name) => name.datagrams !== undefined);
+  const open = Map.groupBy(led, ({ service }) => (audiences.get(service) ?? []).join(", "));
+  const placesOf = (some: readonly Name[]) =>
+    some.flatMap((name) => (name.datagrams?.ports ?? []).map((port) => `${name.address} . ${port}`));
+  const shown = led.map((name) => ({ ...name, public: name.datagrams?.public ?? [] }));
+  return [
+    "  chain datagrams {",
+    "    type filter hook prerouting priority raw; policy accept;",
+    ...sorted(open)
+      .filter(([audience, some]) => audience !== "" && placesOf(some).length > 0)
+      .map(
+        ([audience, some]) =>
+          `    ${from} ip saddr { ${audience} } ip daddr . udp dport { ${placesOf(some).join(", ")} } accept`,
+      ),
+    `    ${from} ip daddr ${formatSubnet(nameAddresses)} ip daddr != ${resolverAddress} meta l4proto udp reject`,
+    ...publicPorts(shown, audiences).map(
+      ([audience, ports]) =>
+        `    ${from} fib daddr type local udp dport { ${ports.join(", ")} } ${audience === "" ? "" : `ip saddr != { ${audience} } `}reject`,
+    ),
     "  }",
   ];
 }
