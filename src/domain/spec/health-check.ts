@@ -3,7 +3,7 @@ export type HealthCheck =
   | HttpCheck
   | GrpcCheck
   | TcpCheck
-  /** For servers without a port: that the process lives. For those of UDP: that it has its port open, where the platform sees that. */
+  /** For servers without a port: that the process lives. For servers of UDP: that the process has its port open, where the platform sees that. */
   | { readonly kind: "alive" };
 
 /** A TCP connection. */

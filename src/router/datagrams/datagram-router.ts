@@ -39,8 +39,7 @@ const toldMs = 600_000;
 
 /**
  * Leads datagrams to servers by a table of the kernel's packet filter, since HAProxy knows no UDP. Flows stay with their server while
- * it has a weight; those of a server that leaves are moved in their turn at the end of the drain time, and those of one that is
- * gone at once.
+ * it has a weight. When it leaves they are moved in their turn at the end of the drain time, and when it is gone at once.
  */
 export function datagramRouter(options: DatagramRouterOptions): DatagramRouter {
   const router = new KernelRouter(options);

@@ -9,7 +9,7 @@ export function backendName(service: string, mode: Mode): string {
 }
 
 export function modesOf(service: Pick<RoutedService, "frontends">): readonly Mode[] {
-  // Those of UDP never come here: see `jointRouter`.
+  // Ways in of UDP never come here: see `jointRouter`.
   const modes = new Set(service.frontends.flatMap(({ mode }) => (mode === "udp" ? [] : mode)));
   return modes.size === 0 ? ["http"] : [...modes].sort();
 }

@@ -87,7 +87,7 @@ function isTcp(protocol: string, at: YamlTree, notes: Notes): boolean {
   if (protocol.toLowerCase() === "tcp") return true;
   notes.remark(
     at,
-    `A port of ${protocol.toUpperCase()} is left out: only those of TCP are taken over.`,
+    `A port of ${protocol.toUpperCase()} is left out: only ports of TCP are taken over.`,
     "A service whose port is of UDP has `traffic.mode: udp`.",
   );
   return false;
