@@ -108,7 +108,12 @@ export const servers = z
         .whole(0, 1000)
         .prefault(1)
         .describe("Number of servers; a deploy that changes only this number scales."),
-      port: leaf.port().optional().describe("Port that the process listens on, inside the server: of UDP with `traffic.mode: udp`, else of TCP."),
+      port: leaf
+        .port()
+        .optional()
+        .describe(
+          "Port that the process listens on, inside the server: of UDP with `traffic.mode: udp`, else of TCP.",
+        ),
       env: environmentVariables()
         .prefault({})
         .describe("Environment variables; numbers and booleans are used as written."),
