@@ -1,9 +1,8 @@
 import { Readable } from "node:stream";
-import { aRelease } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { systemClock } from "../lib/time/clock.ts";
-import type { Client, ServerStatus, ServiceStatus } from "./api.ts";
+import type { Client } from "./api.ts";
 import type { Input } from "./context.ts";
 import type { Sink } from "./output/sink.ts";
 import { runCli } from "./run.ts";
@@ -75,45 +74,4 @@ function fakeClient(given: Partial<Client>): Client {
             throw new KilnError("internal", `The test's client has no ${String(name)}.`);
           },
   }) as Client;
-}
-
-/** A service `shop` with three ready servers of release 2. */
-export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
-  return {
-    service: "shop",
-    target: { name: "local", platform: "local", trouble: undefined },
-    count: 3,
-    serving: aRelease(2),
-    rollout: undefined,
-    addresses: ["http://localhost:8080"],
-    preview: undefined,
-    warm: [],
-    removing: false,
-    shares: [{ release: 2, share: 1 }],
-    servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
-    jobs: [],
-    reproductions: [],
-    failures: [],
-    trouble: undefined,
-    warnings: [],
-    vulnerabilities: undefined,
-    ...overrides,
-  };
-}
-
-/** A ready server of release 2, made at time 0. */
-export function aServer(overrides: Partial<ServerStatus> = {}): ServerStatus {
-  return {
-    id: "shop-2-1-1",
-    service: "shop",
-    release: 2,
-    version: "1.2.0",
-    state: "ready",
-    sinceMs: 0,
-    createdAtMs: 0,
-    address: "10.0.0.2",
-    inTraffic: true,
-    health: "GET / answered 200",
-    ...overrides,
-  };
 }

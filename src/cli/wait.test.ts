@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../controller/services/testing.ts";
 import { systemClock } from "../lib/time/clock.ts";
 import type { Client, ServiceStatus } from "./api.ts";
-import { aServer, aStatus, cli } from "./test-kit.ts";
+import { cli } from "./test-kit.ts";
 
 /** Removes shop, whose status is one of these after the other, 6 s apart, and then none. */
 async function remove(...seen: readonly ServiceStatus[]): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Answer } from "../api/contract/types.ts";
-import { aServer } from "../cli/test-kit.ts";
+import { aServer } from "../controller/services/testing.ts";
 import { actionWords, ago, duration, percent, serverNumbers, serversWords, shortDigest } from "./words.ts";
 
 test("times in their largest unit", () => {

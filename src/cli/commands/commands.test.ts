@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { aServer, aStatus } from "../../controller/services/testing.ts";
 import type { Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
 import { aFailure, aRelease, aRollout } from "../../domain/testing.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, KilnEvent } from "../api.ts";
-import { aServer, aStatus, cli } from "../test-kit.ts";
+import { cli } from "../test-kit.ts";
 
 let folder: string;
 beforeEach(async () => {

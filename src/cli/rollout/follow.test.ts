@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import { aStatus } from "../../controller/services/testing.ts";
 import { aRollout } from "../../domain/testing.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, KilnEvent } from "../api.ts";
-import { aStatus, cli } from "../test-kit.ts";
+import { cli } from "../test-kit.ts";
 
 const nowMs = 60_000;
 const event = (sequence: number, atMs: number): KilnEvent => {

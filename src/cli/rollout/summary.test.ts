@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { aStatus } from "../../controller/services/testing.ts";
 import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { aFailure, aRollout } from "../../domain/testing.ts";
 import type { Client } from "../api.ts";
-import { aStatus, cli } from "../test-kit.ts";
+import { cli } from "../test-kit.ts";
 
 const failedJob = {
   ...{ name: "migrate", when: "before" as const, startedAtMs: 0, deadlineMs: 1 },

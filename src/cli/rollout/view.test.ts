@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../../controller/services/testing.ts";
 import { aRollout } from "../../domain/testing.ts";
 import { createStyle } from "../output/style.ts";
-import { aServer, aStatus } from "../test-kit.ts";
 import { journey, liveLines, waitingLines } from "./view.ts";
 
 const style = createStyle(false);

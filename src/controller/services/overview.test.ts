@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { aServer, aStatus } from "../../cli/test-kit.ts";
 import { aRelease, aRollout, aTaint } from "../../domain/testing.ts";
 import type { ServiceStatus } from "../operations.ts";
 import { attentions, overviewOf } from "./overview.ts";
+import { aServer, aStatus } from "./testing.ts";
 
 const nowMs = 100 * 3_600_000;
 

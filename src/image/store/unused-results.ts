@@ -5,7 +5,7 @@ import { withFileLock } from "../../lib/files/file-lock.ts";
 import { namesIn } from "../../lib/files/temporary.ts";
 
 /** A result that no build has used for this long is made again when it is wanted: 30 days. */
-export const longestUnusedMs = 30 * 86_400_000;
+const longestUnusedMs = 30 * 86_400_000;
 
 const lockName = "lock";
 

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../../../controller/services/testing.ts";
 import { aFailure, aRelease } from "../../../domain/testing.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import type { Client, ServerStatus, ServiceStatus } from "../../api.ts";
-import { aServer, aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 const clock = { ...systemClock, now: () => 100 };
 const server = (slot: number, state: ServerStatus["state"] = "ready") =>

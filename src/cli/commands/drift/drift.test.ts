@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { aStatus } from "../../../controller/services/testing.ts";
 import { aFinding } from "../../../domain/testing.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client, DriftReport } from "../../api.ts";
-import { aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 const onShop: DriftReport = { ...aFinding({ server: "shop-2-1-1" }), service: "shop", response: "replace" };
 const onCart: DriftReport = { ...onShop, server: "cart-1-1-1", service: "cart" };

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
+import { aStatus } from "../../../controller/services/testing.ts";
 import { aRelease, aRollout } from "../../../domain/testing.ts";
 import type { ChangePlan, Client, StoredVersion } from "../../api.ts";
 import { planLines } from "../../deploy/plan-text.ts";
 import { systemdUnit } from "../../local-controller/systemd-unit.ts";
 import { createStyle } from "../../output/style.ts";
 import { reportLines, verdictLine } from "../../quickstart/report.ts";
-import { aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 import { findImages } from "../images/change.ts";
 import { ofService } from "../images/images.ts";
 import { doctorLines } from "./doctor.ts";

@@ -1,7 +1,8 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
+import { aStatus } from "../../../controller/services/testing.ts";
 import type { Client } from "../../api.ts";
-import { aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 /** What a controller was given, decoded. */
 function aClient(overrides: Partial<Client> = {}) {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../../../controller/services/testing.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client } from "../../api.ts";
-import { aServer, aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 const shop = aStatus({ servers: [aServer({ id: "shop-2-1-1" }), aServer({ id: "shop-2-2-1" })] });
 const db = aStatus({ service: "db", servers: [aServer({ id: "db-1-1-1", service: "db" })] });

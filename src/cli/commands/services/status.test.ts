@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../../../controller/services/testing.ts";
 import { aFailure, aFinding, aRelease, aTaint } from "../../../domain/testing.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import type { Client, ServerStatus } from "../../api.ts";
-import { aServer, aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 /** A server on which something was found. */
 function tainted(overrides: Partial<ServerStatus> = {}): ServerStatus {

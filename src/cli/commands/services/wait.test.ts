@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { aServer, aStatus } from "../../../controller/services/testing.ts";
 import { aRollout } from "../../../domain/testing.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import type { Client, ServiceStatus } from "../../api.ts";
-import { aServer, aStatus, cli } from "../../test-kit.ts";
+import { cli } from "../../test-kit.ts";
 
 type Rollouts = Awaited<ReturnType<Client["history"]>>["rollouts"];
 

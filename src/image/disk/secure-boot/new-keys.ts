@@ -1,4 +1,3 @@
-import { webcrypto } from "node:crypto";
 import {
   BasicConstraintsExtension,
   SubjectKeyIdentifierExtension,
@@ -22,7 +21,7 @@ const lifetimeMs = 20 * 365 * 86_400_000;
 
 /** A key that is known by its own certificate alone, as firmware wants it. */
 export async function newBootKey(name: string, nowMs: number): Promise<NewBootKey> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     ...{ name: `CN=Secure Boot ${name}`, keys, signingAlgorithm: algorithm },
     ...{ notBefore: new Date(nowMs), notAfter: new Date(nowMs + lifetimeMs) },
@@ -31,7 +30,7 @@ export async function newBootKey(name: string, nowMs: number): Promise<NewBootKe
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
+  const key = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
   const lines = key.match(/.{1,64}/g) ?? [];
   return {
     key: ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----", ""].join("\n"),

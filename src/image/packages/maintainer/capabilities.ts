@@ -10,7 +10,7 @@ const names =
   );
 
 /** The extended attribute that holds a file's capabilities. */
-export const capabilityXattr = "security.capability";
+const capabilityXattr = "security.capability";
 
 /** setcap(8), as far as scripts use it: `cap_net_raw,cap_net_admin+ep FILE`, with `=` or `=+` for `+`. */
 export function setcap(files: ImageFiles): ShellProgram {

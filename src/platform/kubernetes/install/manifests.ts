@@ -31,7 +31,7 @@ export interface InClusterController {
 export const controllerName = "kiln";
 export const apiPort = 7443;
 /** Any user but root: nothing of the image belongs to it. */
-export const controllerUser = 65532;
+const controllerUser = 65532;
 /** Of the volume, and the state folder on it: the controller makes the folder, so that it belongs to its user. */
 const stateVolume = "/state";
 const stateFolder = `${stateVolume}/kiln`;
