@@ -10,7 +10,7 @@ import { imageStore } from "../store/image-store.ts";
 import { pushImage } from "./push.ts";
 
 /**
- * Where the logins of this process's user are. A controller's `HOME` is no real folder, so the user database says where that
+ * Where the logins of this process's user are. A controller's `HOME` is not a real folder, so the user database says where that
  * user's home is; `DOCKER_CONFIG` stays what it is.
  */
 export function ownLogins({ DOCKER_CONFIG, HOME }: Env = process.env): Env {
