@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ServiceSpec } from "../../../domain/spec/spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
@@ -21,9 +21,9 @@ export async function run(
   const name = parseName(options.as);
   if (name === undefined)
     throw new KilnError("usage", `\`--as ${options.as}\`: expected SERVICE:VERSION, such as shop:1.4.0.`);
-  const path = resolve(context.cwd, given);
-  await stat(path).catch((cause) => {
-    throw new KilnError("usage", `${path} cannot be read (${cause.code}).`, {
+  const named = resolve(context.cwd, given);
+  const path = await realpath(named).catch((cause) => {
+    throw new KilnError("usage", `${named} cannot be read (${cause.code}).`, {
       hint: "Name a file or a folder that is there and that you may read.",
       cause,
     });

@@ -109,8 +109,11 @@ function authorityIn({ cwd }: Context, path: string | undefined): string | undef
   if (path === undefined) return undefined;
   try {
     const text = readFileSync(resolve(cwd, path), "utf8");
-    new X509Certificate(text);
-    return text;
+    // Certificates alone: what is returned is printed, and a file may hold a private key beside them.
+    const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    if (certificates.length === 0) throw new Error("no certificate in PEM");
+    for (const certificate of certificates) new X509Certificate(certificate);
+    return `${certificates.join("\n")}\n`;
   } catch (cause) {
     throw new KilnError("usage", `${path} has no certificate in PEM that can be read.`, { cause });
   }

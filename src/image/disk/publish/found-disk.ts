@@ -1,3 +1,4 @@
+import { constants as fileConstants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { constants, gunzipSync } from "node:zlib";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
@@ -18,7 +19,7 @@ const startBytes = 4096;
 
 /** Tells a disk's format by what stands in it, not by its name. Throws `usage` when it cannot be read, `image_invalid` when it is not a whole disk. */
 export async function findDisk(path: string): Promise<FoundDisk> {
-  const file = await open(path).catch((error) => {
+  const file = await open(path, fileConstants.O_RDONLY | fileConstants.O_NONBLOCK).catch((error) => {
     if (!isErrno(error, "ENOENT") && !isErrno(error, "EACCES") && !isErrno(error, "ENOTDIR")) throw error;
     throw new KilnError("usage", `${path} cannot be read (${error.code}).`, {
       hint: "Name a file that `kiln image disk` has written.",

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +35,12 @@ async function written(format: DiskFormat): Promise<string> {
 }
 
 describe("a file", () => {
+  test("that is a pipe without a writer is refused at once", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    await expect(findDisk(pipe)).rejects.toThrow("it is not a file");
+  });
+
   test.each(["raw", "qcow2", "vmdk", "vhd", "gce"] as const)(
     "of the format %s is recognized",
     async (format) => {
@@ -112,6 +119,8 @@ describe("the steps", () => {
     ];
     await expect(runSteps(steps.slice(0, 1), options)).resolves.toEqual({ SNAPSHOT: "snap-1" });
     await expect(runSteps(steps, options)).rejects.toThrow('gave no IMAGE: "Id=snap-1 --"');
+    const nothing = [{ does: "finds", program: "echo", args: ["None"], gives: "SNAPSHOT" }];
+    await expect(runSteps(nothing, options)).rejects.toThrow('gave no SNAPSHOT: "None"');
   });
 
   test("say which one has failed, and what is not installed", async () => {

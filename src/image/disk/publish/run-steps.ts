@@ -37,7 +37,8 @@ export async function runSteps(
     });
     if (gives === undefined) continue;
     const value = stdout.trim();
-    if (!/^[\w:./-]+$/.test(value))
+    if (!/^[\w:./-]+$/.test(value) || value === "None")
+      // what `aws --output text` prints for nothing
       throw new KilnError(
         "command_failed",
         `${program} ${args.slice(0, 2).join(" ")} gave no ${gives}: ${JSON.stringify(value.slice(0, 200))}.`,
