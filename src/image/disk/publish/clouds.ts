@@ -110,6 +110,14 @@ export function planPublishing(
         hint: `\`kiln image disk IMAGE --format ${rules.formats[0]}\` writes one.`,
       },
     );
+  if ([disk.path, place.bootKeys].some((path) => path?.includes("{{")))
+    throw new KilnError(
+      "usage",
+      `The path of the disk or of the keys has {{, which stands for results here.`,
+      {
+        hint: "Give the file or folder another name.",
+      },
+    );
   if (disk.bytes % rules.unitBytes !== 0)
     throw new KilnError(
       "image_invalid",

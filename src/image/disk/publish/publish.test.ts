@@ -105,6 +105,7 @@ test.each([
   ["gce", { ...found("gce", "/srv/shop.tar.gz"), bytes: 37 << 20 }, places.gce, "whole GiB"],
   ["gce", found("gce", "/srv/1shop.tar.gz"), places.gce, "is not a name of an image"],
   ["azure", { ...found("vhd", "/srv/shop.vhd"), bytes: 1536 }, places.azure, "whole MiB"],
+  ["aws", found("raw", "/srv/{{TASK}}.raw"), { ...places.aws, name: "shop" }, "has {{"],
 ] as const)("what %s would not take is refused: %o", (cloud, of, place, words) => {
   expect(() => planPublishing(cloud, of, place)).toThrow(words);
 });
