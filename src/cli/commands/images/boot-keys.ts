@@ -78,7 +78,13 @@ async function makeMissing({ clock }: Context, folder: string, names: readonly s
   const here = await Promise.all(wanted.map((name) => isThere(join(folder, name))));
   if (here.includes(true)) return false;
   const { newBootKey } = await import("../../../image/disk/secure-boot/new-keys.ts");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause) => {
+    if (!["EEXIST", "ENOTDIR", "EACCES", "EPERM", "EROFS"].some((code) => isErrno(cause, code))) throw cause;
+    throw new KilnError("usage", `The folder ${folder} cannot be made (${cause.code}).`, {
+      hint: "Name a FOLDER that you may write to.",
+      cause,
+    });
+  });
   const files = await Promise.all(
     names.map(async (name) => {
       const { key, certificate } = await newBootKey(name, clock.now());
