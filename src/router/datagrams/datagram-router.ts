@@ -71,19 +71,25 @@ class KernelRouter {
   async observe(): Promise<readonly RoutedService[]> {
     const services = await this.#recorded();
     if (services.length === 0) return [];
-    const present = await presentTable(this.#o);
-    if (present !== (await this.#textOf(services))) {
-      const what = `The packet filter table inet ${tableName(this.#o)} was ${present === undefined ? "deleted" : "changed"}.`;
-      this.#o.log.warn(what);
-      this.#mended.set(`${what} Kiln repaired it.`, this.#o.clock.elapsed());
-      return [];
-    }
+    if (!(await this.#isAsWritten(services))) return [];
     await answerLoopback(this.#o, true);
     return services;
   }
 
+  /** Says so when another program has deleted or changed the table. */
+  async #isAsWritten(services: readonly RoutedService[]): Promise<boolean> {
+    const present = await presentTable(this.#o);
+    if (present === (await this.#textOf(services))) return true;
+    const what = `The packet filter table inet ${tableName(this.#o)} was ${present === undefined ? "deleted" : "changed"}.`;
+    this.#o.log.warn(what);
+    this.#mended.set(`${what} Kiln repaired it.`, this.#o.clock.elapsed());
+    return false;
+  }
+
   async apply(asked: RoutedService): Promise<void> {
     const recorded = await this.#recorded();
+    // What is written next would hide it.
+    if (recorded.length > 0) await this.#isAsWritten(recorded);
     const others = recorded.filter(({ service }) => service !== asked.service);
     assertNoConflict(asked, others);
     await this.#requirePorts(asked.frontends, recorded);

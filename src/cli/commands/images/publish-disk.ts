@@ -16,7 +16,7 @@ interface PublishOptions {
 /** `kiln image publish-disk FILE --to CLOUD`. Needs neither root nor Kiln's state, and changes nothing without `--run`. */
 export async function run(context: Context, options: PublishOptions, file: string): Outcome {
   const { cwd, signal, output } = context;
-  const [{ findDisk }, { planPublishing }, { runSteps, shellLine }] = await Promise.all([
+  const [{ findDisk }, { planPublishing }, { runSteps, shellLines }] = await Promise.all([
     import("../../../image/disk/publish/found-disk.ts"),
     import("../../../image/disk/publish/clouds.ts"),
     import("../../../image/disk/publish/run-steps.ts"),
@@ -29,7 +29,7 @@ export async function run(context: Context, options: PublishOptions, file: strin
     Object.entries(context.env).filter((one): one is [string, string] => one[1] !== undefined),
   );
   const given = isRun ? await runSteps(steps, { env, signal, note: (text) => output.note(text) }) : {};
-  const commands = steps.map((step) => ({ does: step.does, command: shellLine(step) }));
+  const commands = steps.map((step) => ({ does: step.does, command: shellLines(step) }));
   const { path, format, bytes } = disk;
   const lines = isRun
     ? [`${path} is the image ${given.IMAGE ?? name} of ${to}.`]

@@ -9,7 +9,7 @@ import type { Disk } from "../pieces.ts";
 import { type DiskFormat, writeDisk } from "../write-disk.ts";
 import { type Cloud, type PublishPlace, planPublishing } from "./clouds.ts";
 import { type FoundDisk, findDisk } from "./found-disk.ts";
-import { runSteps, shellLine } from "./run-steps.ts";
+import { runSteps, shellLines } from "./run-steps.ts";
 
 const { signal } = new AbortController();
 let folder: string;
@@ -92,7 +92,7 @@ test.each([
 ] as const)("the commands for %s", async (cloud, of) => {
   const place = cloud === "openstack" ? { name: "shop-1.4.0" } : places[cloud];
   const { steps } = planPublishing(cloud, of, place);
-  const lines = steps.map((step) => `# ${step.does}\n${shellLine(step)}\n`).join("");
+  const lines = steps.map((step) => `# ${step.does}\n${shellLines(step)}\n`).join("");
   await expect(lines).toMatchFileSnapshot(`golden/${cloud}.sh`);
 });
 

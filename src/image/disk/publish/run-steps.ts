@@ -4,10 +4,10 @@ import type { PublishStep } from "./clouds.ts";
 
 const placeholder = /\{\{([A-Z]+)\}\}/g;
 
-/** A line for a shell. */
-export function shellLine({ program, args, gives }: PublishStep): string {
+/** Lines for a shell that ends at a failure (`set -e`). `None` is what `aws --output text` prints for nothing. */
+export function shellLines({ program, args, gives }: PublishStep): string {
   const line = [program, ...args].map(quoted).join(" ");
-  return gives === undefined ? line : `${gives}=$(${line})`;
+  return gives === undefined ? line : `${gives}=$(${line})\n[ "$${gives}" != None ]`;
 }
 
 function quoted(word: string): string {
