@@ -109,7 +109,7 @@ function authorityIn({ cwd }: Context, path: string | undefined): string | undef
   if (path === undefined) return undefined;
   try {
     const text = readFileSync(resolve(cwd, path), "utf8");
-    // Certificates alone: what is returned is printed, and a file may hold a private key beside them.
+    // Certificates alone: what is returned is printed, and a file may hold a private key next to them.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
     if (certificates.length === 0) throw new Error("no certificate in PEM");
     for (const certificate of certificates) new X509Certificate(certificate);
