@@ -198,6 +198,8 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
     expect(fewest).toBe(2);
     expect((await calmLoad.take()).losses).toEqual([]);
     const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "calm"]);
-    expect([status?.serving?.number, ...(status?.servers ?? []).map((s) => s.release)]).toEqual([1, 1, 1]);
+    // The next one may be on its way already.
+    const releases = [status?.serving?.number, ...(status?.servers ?? []).map((s) => s.release)];
+    expect(new Set(releases)).toEqual(new Set([1]));
   });
 });

@@ -138,9 +138,16 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
     expect(new Set(await fromFar(Array.from({ length: 20 }, () => "192.0.2.2:53")))).toEqual(
       new Set([`${other} 192.0.2.1`]),
     );
-    expect(await router.open("dns", kept, aCall())).toBeGreaterThan(0);
-    await router.closeLong("dns", kept, 1, aCall());
-    expect(await fromFar(["192.0.2.2:53"], 4000)).toEqual([`${other} 192.0.2.1`]);
+    // On a busy machine a flow may be quiet for so long between two steps that it counts as over.
+    await until(async () => {
+      expect(await fromFar(["192.0.2.2:53"], 4000)).toEqual([`${kept} 192.0.2.1`]);
+      return (await router.open("dns", kept, aCall())) > 0;
+    }, 60_000);
+    await until(async () => {
+      await router.closeLong("dns", kept, 1, aCall());
+      const [answer] = await fromFar(["192.0.2.2:53"], 4000);
+      return answer === `${other} 192.0.2.1`;
+    }, 60_000);
     await router.apply(
       { ...leaving, upstreams: leaving.upstreams.filter(({ weight }) => weight > 0) },
       aCall(),
