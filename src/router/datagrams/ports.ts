@@ -2,7 +2,7 @@ import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists } from "../../lib/files/files.ts";
 import { exec } from "../../lib/process/exec.ts";
-import { type Listener, parseDatagramListeners } from "../../lib/process/listeners.ts";
+import { occupies, parseDatagramListeners } from "../../lib/process/listeners.ts";
 import { holderOf, portTaken } from "../haproxy/config/ports.ts";
 
 /**
@@ -17,9 +17,11 @@ export async function assertDatagramPortsFree(
   const ports = ways.map(({ listen }) => listen);
   const tables = await Promise.all(["/proc/net/udp", "/proc/net/udp6"].map(readTextIfExists));
   const open = parseDatagramListeners(...tables.map((table) => table ?? ""));
-  const taken = open.find(({ port, reach }) =>
-    ways.some(({ listen, address }) => listen === port && meets(reach, address)),
-  );
+  const places = ways.map(({ listen, address }) => ({
+    port: listen,
+    addresses: address === undefined ? undefined : [address],
+  }));
+  const taken = open.find((socket) => places.some((place) => occupies(socket, place)));
   if (taken !== undefined) throw portTaken(taken.port, await holderOf(taken.inode));
   const { stdout } = await exec(["nft", "-n", "list", "ruleset", "inet"], { accept: "any" });
   const led = ports.find((port) => portsElsewhere(stdout, own).includes(port));
@@ -29,11 +31,6 @@ export async function assertDatagramPortsFree(
     `UDP port ${led} belongs to a service of another target or installation of Kiln on this machine.`,
     { hint: "Remove that service, or choose another `traffic.listen`." },
   );
-}
-
-/** Without an address of its own a way in is at 127.0.0.1 too, where resolvers of machines often are. */
-function meets(reach: Listener["reach"], address: string | undefined): boolean {
-  return reach !== "loopback" || address === undefined || address.startsWith("127.");
 }
 
 /** Ports that other tables of this form translate, from what `nft list ruleset` prints. */

@@ -3,7 +3,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { RoutedService } from "../router.ts";
-import { ownerOf, portsOf, requirePorts } from "./check.ts";
+import { ownerOf, placesOf, requirePorts, takenAmong } from "./check.ts";
 import {
   clearCertificates,
   placeCertificates,
@@ -58,8 +58,8 @@ async function startWith(
   others: readonly RoutedService[],
   context: RouterContext,
 ): Promise<void> {
-  const taken = new Set((await listeners()).map((l) => l.port));
-  const free = others.filter((s) => !portsOf(s).some((port) => taken.has(port)));
+  const isTaken = takenAmong(await listeners());
+  const free = others.filter((s) => !placesOf(s).some(isTaken));
   const servable = await servableCertificates(free, context);
   for (const left of others.filter((s) => !servable.includes(s))) {
     const why = free.includes(left) ? "its certificate can't be used" : "its port is taken";

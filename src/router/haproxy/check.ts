@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { listenersOf } from "../../domain/traffic/listener.ts";
+import { type Listener, type ListenPlace, occupies } from "../../lib/process/listeners.ts";
 import type { RoutedService } from "../router.ts";
 import { checkCertificates } from "./config/certificates.ts";
 import { assertNoConflict, uniqueFrontends } from "./config/frontends.ts";
@@ -45,12 +46,12 @@ export async function requirePorts(
   context: RouterContext,
 ): Promise<boolean> {
   const ours = (running?.services ?? []).flatMap(portsOf);
-  const wanted = portsOf(asked).filter((port) => !ours.includes(port));
+  const wanted = placesOf(asked).filter(({ port }) => !ours.includes(port));
   if (wanted.length === 0) return false;
-  const taken = new Set((await listeners()).map(({ port }) => port));
-  const shared = wanted.some((port) => taken.has(port)) ? await portsElsewhere(asked.service, context) : [];
-  await assertPortsFree(wanted.filter((port) => !shared.includes(port)));
-  return wanted.some((port) => shared.includes(port));
+  const isTaken = takenAmong(await listeners());
+  const shared = wanted.some(isTaken) ? await portsElsewhere(asked.service, context) : [];
+  await assertPortsFree(wanted.filter(({ port }) => !shared.includes(port)));
+  return wanted.some(({ port }) => shared.includes(port));
 }
 
 /** The ports that other routers of this installation have for this service alone. */
@@ -67,10 +68,21 @@ async function portsElsewhere(service: ServiceKey, context: RouterContext): Prom
   });
 }
 
-/** The ports that a service has open. */
-export function portsOf({ frontends }: Pick<RoutedService, "frontends">): readonly number[] {
+/** Where a service has something open. */
+export function placesOf({ frontends }: Pick<RoutedService, "frontends">): readonly ListenPlace[] {
   const open = frontends.filter(({ closed }) => !closed);
-  return open.flatMap(listenersOf).map(({ listen }) => listen);
+  return open.flatMap(listenersOf).map(({ listen, port: { address, address6 } }) => {
+    if (address === undefined) return { port: listen };
+    return { port: listen, addresses: address6 === undefined ? [address] : [address, address6] };
+  });
+}
+
+function portsOf(service: Pick<RoutedService, "frontends">): readonly number[] {
+  return placesOf(service).map(({ port }) => port);
+}
+
+export function takenAmong(found: readonly Listener[]): (place: ListenPlace) => boolean {
+  return (place) => found.some((listener) => occupies(listener, place));
 }
 
 export function ownerOf(key: ServiceKey): ServiceKey {

@@ -23,25 +23,28 @@ test("only a socket that is listened on, at that path, names an engine", () => {
   expect([...listeningInodes(table.join("\n"), "/run/docker.sock")]).toEqual(["socket:[11]"]);
 });
 
-test("until it answers, the process that listens there and what it starts of itself are the engine's, and nothing else", async () => {
+test("until it answers, the process that listens there, its copies and what they call are the engine's, and nothing else", async () => {
   const socket = `${folder}/s`;
   const server = createServer().listen(socket);
   await once(server, "listening");
-  const own = spawn(process.execPath, ["-e", "setTimeout(() => {}, 600000)"]);
-  const other = spawn("sleep", ["600"]);
+  const calls = `const { pid } = require("node:child_process").spawn("sleep", ["600"]); console.log(pid)`;
+  const copy = spawn(process.execPath, ["-e", calls], { stdio: ["ignore", "pipe", "inherit"] });
+  const program = spawn("sh", ["-c", "sleep 600 & echo $!; wait"], { stdio: ["ignore", "pipe", "inherit"] });
+  const called = (await Promise.all([copy, program].map(({ stdout }) => once(stdout, "data")))).map(Number);
+  const [calledByCopy = 0, calledByProgram = 0] = called;
   try {
-    await Promise.all([once(own, "spawn"), once(other, "spawn")]);
     const presence = enginePresence(socket);
     const found = () =>
-      [process.pid, own.pid, other.pid, process.ppid].map((pid = 0) => presence.isStarting(pid));
-    expect(found()).toEqual([true, true, false, false]);
+      [process.pid, copy.pid, calledByCopy, program.pid, calledByProgram, process.ppid].map((pid = 0) =>
+        presence.isStarting(pid),
+      );
+    expect(found()).toEqual([true, true, true, true, false, false]);
     presence.answers();
-    expect(found()).toEqual([false, false, false, false]);
+    expect(found()).not.toContain(true);
     presence.lost();
-    expect(found()).toEqual([true, true, false, false]);
+    expect(found()).toEqual([true, true, true, true, false, false]);
   } finally {
-    own.kill("SIGKILL");
-    other.kill("SIGKILL");
+    for (const pid of [...called, copy.pid, program.pid]) process.kill(pid ?? 0, "SIGKILL");
     server.close();
   }
 });

@@ -27,16 +27,27 @@ export function enginePresence(socket: string): EnginePresence {
   };
 }
 
-/** The engine listens on its socket, which is root's, before it looks at containers; what it sends out is its own program. */
+/**
+ * The engine listens on its socket, which is root's, before it looks at containers. In a container's network it is there itself, as a copy of
+ * itself (`setup-resolver` of 20.10), or by a program that one of both calls: iptables, for its name server.
+ */
 function isOfEngine(pid: number, socket: string): boolean {
-  const status = readIfThere(`/proc/${pid}/status`);
-  const program = programOf(pid);
-  if (status === undefined || program === undefined) return true;
-  const numberOf = (field: string) => Number(new RegExp(`^${field}:\\t(\\d+)$`, "m").exec(status)?.[1] ?? 0);
   const inodes = listeningInodes(readIfThere("/proc/net/unix") ?? "", socket);
-  return [numberOf("Tgid"), numberOf("PPid")].some(
-    (engine) => engine > 0 && programOf(engine) === program && holds(engine, inodes),
-  );
+  const own = numberIn(pid, "Tgid");
+  if (own === undefined || programOf(pid) === undefined) return true;
+  // systemd holds the socket too, where it listens for the engine.
+  const isEngine = (at: number) => at > 1 && holds(at, inodes);
+  if (isEngine(own)) return true;
+  const caller = numberIn(own, "PPid");
+  if (caller === undefined || isEngine(caller)) return true;
+  const above = numberIn(caller, "PPid");
+  return above !== undefined && isEngine(above) && programOf(above) === programOf(caller);
+}
+
+/** A field of /proc/PID/status, proc(5); undefined when the process has ended. */
+function numberIn(pid: number, field: "Tgid" | "PPid"): number | undefined {
+  const status = readIfThere(`/proc/${pid}/status`);
+  return status === undefined ? undefined : Number(new RegExp(`^${field}:\\t(\\d+)$`, "m").exec(status)?.[1]);
 }
 
 /** The file, not its name: `/proc/self/exe` of another program has that name too. */

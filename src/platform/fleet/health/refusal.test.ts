@@ -3,7 +3,7 @@ import type { Listener } from "../../../lib/process/listeners.ts";
 import { listensByIpv6, refusalReason } from "./refusal.ts";
 
 const at = (port: number, reach: Listener["reach"] = "any", family: Listener["family"] = 4): Listener => ({
-  ...{ port, reach, family, inode: "1" },
+  ...{ port, reach, address: "", family, inode: "1" },
 });
 
 test.each([

@@ -2,20 +2,20 @@ import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists } from "../../../lib/files/files.ts";
 import type { Logger } from "../../../lib/log.ts";
-import { type Listener, parseListeners } from "../../../lib/process/listeners.ts";
+import { type Listener, type ListenPlace, occupies, parseListeners } from "../../../lib/process/listeners.ts";
 
 /**
- * Throws `port_taken`, naming the program where /proc shows it, when one of the ports has a listener, and `not_root`
+ * Throws `port_taken`, naming the program where /proc shows it, when one of the places has a listener, and `not_root`
  * when the system keeps it for privileged programs. Found before a reload is tried: a failing one holds up the others.
  */
-export async function assertPortsFree(ports: readonly number[]): Promise<void> {
-  if (ports.length === 0) return;
+export async function assertPortsFree(places: readonly ListenPlace[]): Promise<void> {
+  if (places.length === 0) return;
   const [status = "", lowest] = await Promise.all(
     ["/proc/self/status", "/proc/sys/net/ipv4/ip_unprivileged_port_start"].map(readTextIfExists),
   );
-  const refused = ports.find((port) => port < Number(lowest ?? 1024) && !mayBindAnyPort(status));
-  if (refused !== undefined) throw portPrivileged(refused, Number(lowest ?? 1024));
-  const taken = (await listeners()).find((l) => ports.includes(l.port));
+  const refused = places.find(({ port }) => port < Number(lowest ?? 1024) && !mayBindAnyPort(status));
+  if (refused !== undefined) throw portPrivileged(refused.port, Number(lowest ?? 1024));
+  const taken = (await listeners()).find((listener) => places.some((place) => occupies(listener, place)));
   if (taken) throw portTaken(taken.port, await holderOf(taken.inode));
 }
 

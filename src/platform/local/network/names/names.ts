@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../../../domain/ids.ts";
 import { exec } from "../../../../lib/process/exec.ts";
-import { parseListeners } from "../../../../lib/process/listeners.ts";
+import { type Listener, occupies, parseListeners } from "../../../../lib/process/listeners.ts";
 import { readIfThere } from "../../../../lib/process/proc.ts";
 import type { NamedWay, OfferedName } from "../../../fleet/host.ts";
 import { formatAddress, gateway } from "../../../linux/addresses.ts";
@@ -65,7 +65,7 @@ export class NameBook {
   isPlaced(network: Network, service: ServiceKey, offered: OfferedName): boolean {
     const names = readNames(this.#paths);
     const isRecorded =
-      JSON.stringify(assignName(names, service, offeredOn(network, offered), listening())) ===
+      JSON.stringify(assignName(names, service, offeredOn(network, offered), takenOn(network))) ===
       JSON.stringify(names);
     return isRecorded && this.#placed?.names === JSON.stringify(names);
   }
@@ -73,15 +73,13 @@ export class NameBook {
   /** Records where the name leads; `place` does the rest. */
   async offer(network: Network, service: ServiceKey, offered: OfferedName): Promise<void> {
     const before = readNames(this.#paths);
-    const names = assignName(before, service, offeredOn(network, offered), listening());
+    const names = assignName(before, service, offeredOn(network, offered), takenOn(network));
     if (JSON.stringify(names) !== JSON.stringify(before)) await writeNames(this.#paths, names);
   }
 
   /** Where the name leads. */
   ways(network: Network, service: ServiceKey): readonly NamedWay[] {
-    const prefix = prefixOf(network);
-    const address = formatAddress(gateway(network.subnet));
-    const at = prefix === undefined ? { address } : { address, address6: gateway6(prefix) };
+    const at = bridgeAddresses(network);
     const name = readNames(this.#paths).names.find((found) => found.service === service);
     const sent = name?.datagrams?.ports ?? [];
     return [
@@ -105,15 +103,20 @@ function offeredOn(network: Network, offered: OfferedName) {
   return { ...offered, ipv6: prefixOf(network) !== undefined };
 }
 
-/** Whether a program listens at a port of this machine; the machine is read with the first question. */
-function listening(): (port: number) => boolean {
-  let taken: ReadonlySet<number> | undefined;
-  const read = () => {
-    const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/net/${name}`) ?? "");
-    return new Set(parseListeners(...tables).map(({ port }) => port));
-  };
+/** The machine's addresses on the bridge. */
+function bridgeAddresses(network: Network): { readonly address: string; readonly address6?: string } {
+  const prefix = prefixOf(network);
+  const address = formatAddress(gateway(network.subnet));
+  return prefix === undefined ? { address } : { address, address6: gateway6(prefix) };
+}
+
+/** Whether a program listens at a port of the bridge; the machine is read with the first question. */
+function takenOn(network: Network): (port: number) => boolean {
+  let found: readonly Listener[] | undefined;
+  const addresses = Object.values(bridgeAddresses(network));
+  const read = () => parseListeners(...["tcp", "tcp6"].map((name) => readIfThere(`/proc/net/${name}`) ?? ""));
   return (port) => {
-    taken ??= read();
-    return taken.has(port);
+    found ??= read();
+    return found.some((listener) => occupies(listener, { port, addresses }));
   };
 }
