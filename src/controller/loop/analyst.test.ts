@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { aPolicy, aRollout, aService } from "../../domain/testing.ts";
+import { aPolicy, aRelease, aRollout, aService } from "../../domain/testing.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { fakePlatform } from "../../platform/fake/fake-platform.ts";
 import { call } from "../../platform/fake/testing.ts";
@@ -73,6 +73,24 @@ test("a query endpoint that never answers is inconclusive after its time", async
 test("an HTTP check passes with 2xx and fails with anything else", async () => {
   expect(await judge({ http: await peer({ status: 204, body: "" }) })).toMatchObject({ outcome: "pass" });
   expect(await judge({ http: await peer({ status: 500, body: "" }) })).toMatchObject({ outcome: "fail" });
+});
+
+test.each(["tcp", "udp"] as const)("%s has no counts: its questions decide alone", async (mode) => {
+  const clock = new FakeClock(1000);
+  const analyst = createAnalyst({ platform: fakePlatform(clock).platform, clock });
+  const releases = [1, 2].map((number) =>
+    aRelease(number, { traffic: { mode, listen: 53, host: undefined } }),
+  );
+  const service = aService({
+    serving: 1,
+    rollout,
+    releases: new Map(releases.map((one) => [one.number, one])),
+  });
+  const of = async (analysis: object) =>
+    (await analyst.judge(service, rollout, { ...spec, minRequests: 50, ...analysis }, call)).outcome;
+  expect(await of({ http: await peer({ status: 204, body: "" }) })).toBe("pass");
+  expect(await of({ http: await peer({ status: 500, body: "" }) })).toBe("fail");
+  expect(await of({})).toBe("inconclusive");
 });
 
 test("requests are counted from the first look on, and again when someone has resumed the rollout", async () => {

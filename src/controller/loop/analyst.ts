@@ -52,15 +52,22 @@ export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions):
 
   return {
     judge: async (desired, rollout, spec, call) => {
-      const asked: Promise<Finding>[] = [
-        compareTraffic(desired, rollout, spec, call),
+      const questions: Promise<Finding>[] = [
         ...(spec.query === undefined ? [] : [query(ask, spec.query)]),
         ...(spec.http === undefined ? [] : [check(ask, spec.http)]),
       ];
+      const isCounted = questions.length === 0 || hasCounts(desired, rollout);
+      const asked = isCounted ? [compareTraffic(desired, rollout, spec, call), ...questions] : questions;
       const findings = await Promise.all(asked.map((finding) => finding.catch(unanswered)));
       return { ...worstOf(findings), atMs: clock.now() };
     },
   };
+}
+
+/** The router counts requests of HTTP: of plain TCP and UDP only the questions to others say anything. */
+function hasCounts({ releases }: DesiredService, { to }: Rollout): boolean {
+  const mode = releases.get(to)?.traffic?.mode;
+  return mode !== "tcp" && mode !== "udp";
 }
 
 function unanswered(error: unknown): Finding {

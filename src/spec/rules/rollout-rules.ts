@@ -1,7 +1,13 @@
 import type { Breach, RuleInput, SpecRule } from "./rule.ts";
 
 /** Rules of `rollout`, and of the order in which services are deployed. */
-export const rolloutRules: readonly SpecRule[] = [rolloutNumbers, canarySteps, holdsFitDeadline, afterOthers];
+export const rolloutRules: readonly SpecRule[] = [
+  rolloutNumbers,
+  canarySteps,
+  analysisWithoutCounts,
+  holdsFitDeadline,
+  afterOthers,
+];
 
 function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator<Breach> {
   if (!rollout) return;
@@ -65,6 +71,33 @@ function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Br
         "`promote: manual` does not work with `strategy: recreate`: no server would serve while the rollout waits.",
       hint: "Use `strategy: blue-green`.",
     };
+  }
+}
+
+const ofCounts = ["requests", "errorRate", "latency"] as const;
+
+/** The router counts requests of HTTP only. */
+function* analysisWithoutCounts({ document: { rollout, traffic }, given }: RuleInput): Generator<Breach> {
+  if (traffic === undefined || traffic.mode === "http") return;
+  const words = traffic.mode === "tcp" ? "plain TCP" : "UDP";
+  for (const [i, { analysis }] of (rollout?.steps ?? []).entries()) {
+    if (analysis === undefined) continue;
+    const path = ["rollout", "steps", i, "analysis"];
+    if (analysis.query === undefined && analysis.http === undefined) {
+      yield {
+        path,
+        message: `The analysis of step ${i + 1} needs \`query\` or \`http\`: ${words} has no requests that the router could count.`,
+        hint: "Write for example `analysis: { http: http://localhost:9000/healthz }`, or remove `analysis`: then the step only holds.",
+      };
+    }
+    for (const key of ofCounts) {
+      if (!given([...path, key])) continue;
+      yield {
+        path: [...path, key],
+        message: `\`analysis.${key}\` needs \`traffic.mode: http\`: ${words} has no requests that the router could count.`,
+        hint: `Remove \`${key}\`, and use \`query\` or \`http\`.`,
+      };
+    }
   }
 }
 

@@ -5,7 +5,9 @@ import type { KnownImage } from "./known-images.ts";
 export interface Ports {
   /** `servers.port`. */
   readonly port: number | undefined;
-  readonly traffic: { readonly mode?: "tcp"; readonly listen: number; readonly address?: string } | undefined;
+  readonly traffic:
+    | { readonly mode?: "tcp" | "udp"; readonly listen: number; readonly address?: string }
+    | undefined;
 }
 
 interface Published {
@@ -13,6 +15,7 @@ interface Published {
   readonly address: string | undefined;
   readonly listen: number | undefined;
   readonly port: number;
+  readonly isUdp: boolean;
 }
 
 /** Ports that clients of other protocols than HTTP use: those are passed on as they come. */
@@ -29,18 +32,18 @@ export function portsOf(
   notes: Notes,
 ): Ports {
   const [first, ...others] = notes.items(ports).flatMap((item) => publishedBy(item, notes));
-  for (const { at, port } of others)
-    if (port !== first?.port || at !== first.at)
-      notes.remark(
-        at,
-        `A service of Kiln has one port, and ${first?.port} is taken: ${port} is left out.`,
-        "Give the other port a service of its own, or let the first port serve both.",
-      );
   if (first === undefined) {
     const exposed = notes.items(expose).map((item) => Number.parseInt(notes.text(item) ?? "", 10));
     return { port: exposed.find((port) => isPort(port)) ?? image.port, traffic: undefined };
   }
-  const { at, port, address } = first;
+  for (const other of others)
+    if (other.port !== first.port || other.at !== first.at)
+      notes.remark(
+        other.at,
+        `A service of Kiln has one port, and ${words(first, other)} is taken: ${words(other, first)} is left out.`,
+        "Give the other port a service of its own, or let the first port serve both.",
+      );
+  const { at, port, address, isUdp } = first;
   if (first.listen === undefined)
     notes.remark(
       at,
@@ -51,7 +54,7 @@ export function portsOf(
   return {
     port,
     traffic: {
-      ...(notHttp.has(port) ? { mode: "tcp" as const } : {}),
+      ...(isUdp ? { mode: "udp" as const } : notHttp.has(port) ? { mode: "tcp" as const } : {}),
       listen,
       ...(address === undefined || address === "0.0.0.0" || address === "::" ? {} : { address }),
     },
@@ -65,9 +68,8 @@ function publishedBy(item: YamlTree, notes: Notes): readonly Published[] {
 function longForm(item: YamlTree, notes: Notes): readonly Published[] {
   const entries = notes.entries(item);
   const text = (key: string) => notes.text(entries.get(key)?.value);
-  if (!isTcp(text("protocol") ?? "tcp", item, notes)) return [];
-  const published = text("published");
-  return checked(item, { address: text("host_ip"), listen: published, port: text("target") ?? "" }, notes);
+  const ports = { address: text("host_ip"), listen: text("published"), port: text("target") ?? "" };
+  return checked(item, { ...ports, protocol: text("protocol") ?? "tcp" }, notes);
 }
 
 /** `[[ADDRESS:]PORT:]PORT[/PROTOCOL]`, an IPv6 address in brackets. */
@@ -79,27 +81,41 @@ function shortForm(item: YamlTree, notes: Notes): readonly Published[] {
     return [];
   }
   const [, six, four, listen, port = "", protocol = "tcp"] = form;
-  if (!isTcp(protocol, item, notes)) return [];
-  return checked(item, { address: six ?? four, listen: listen || undefined, port }, notes);
+  return checked(item, { address: six ?? four, listen: listen || undefined, port, protocol }, notes);
 }
 
-function isTcp(protocol: string, at: YamlTree, notes: Notes): boolean {
-  if (protocol.toLowerCase() === "tcp") return true;
-  notes.remark(
-    at,
-    `A port of ${protocol.toUpperCase()} is left out: only ports of TCP are taken over.`,
-    "A service whose port is of UDP has `traffic.mode: udp`.",
-  );
-  return false;
+/** The protocol is named where the other port has another one. */
+function words({ port, isUdp }: Published, other: Published): string {
+  return isUdp === other.isUdp ? `${port}` : `${port}/${isUdp ? "udp" : "tcp"}`;
 }
 
 interface Written {
   readonly address: string | undefined;
   readonly listen: string | undefined;
   readonly port: string;
+  readonly protocol: string;
 }
 
-function checked(at: YamlTree, { address, listen, port }: Written, notes: Notes): readonly Published[] {
+function checked(at: YamlTree, written: Written, notes: Notes): readonly Published[] {
+  const { address, listen, port } = written;
+  const protocol = written.protocol.toLowerCase();
+  if (protocol !== "tcp" && protocol !== "udp") {
+    notes.remark(
+      at,
+      `A port of ${protocol.toUpperCase()} is left out: only ports of TCP and UDP are taken over.`,
+      "Run what needs it outside Kiln.",
+    );
+    return [];
+  }
+  const isUdp = protocol === "udp";
+  if (isUdp && address?.includes(":") && address !== "::") {
+    notes.remark(
+      at,
+      `Kiln passes datagrams of UDP on by IPv4 only: ${port} at ${address} is left out.`,
+      "Name an IPv4 address of the machine, or none.",
+    );
+    return [];
+  }
   if (port.includes("-") || listen?.includes("-")) {
     notes.remark(
       at,
@@ -113,7 +129,7 @@ function checked(at: YamlTree, { address, listen, port }: Written, notes: Notes)
     notes.error(at, `\`${listen ?? port}\` is not a port; expected a number from 1 to 65535.`);
     return [];
   }
-  return [{ at, address, ...numbers }];
+  return [{ at, address, isUdp, ...numbers }];
 }
 
 function isPort(port: number): boolean {

@@ -53,7 +53,7 @@ export async function draftOf(
   const scale = scaleOf(service, notes);
   const hasData = storage.volumes.length > 0;
   const count = hasData ? oneServer(scale.count, service.get("deploy")?.value ?? tree, notes) : scale.count;
-  const health = healthOf(service.get("healthcheck")?.value, ports.port, notes);
+  const health = healthOf(service.get("healthcheck")?.value, ports, notes);
   const run = processOf(service, notes);
   const user = userOf(service.get("user")?.value, notes) ?? image.user;
   reportOthers(service, notes);
