@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findProcess, linkIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
@@ -84,6 +85,27 @@ test("a process that goes to a program from elsewhere and back again is found by
     detail: `pid ${pid} runs ${foreign}, which is not a file of its image`,
     culprit: { pid, executable: foreign },
   });
+});
+
+test("what a server's first process leaves behind when it ends is not judged by files that are out of reach", async () => {
+  const turn = "(read go <&3; exec sleep 600) & echo $!; wait";
+  const first = spawn("sh", ["-c", turn], { stdio: ["ignore", "pipe", "inherit", "pipe"] });
+  const pid = Number(await once(first.stdout as Readable, "data"));
+  try {
+    const subject = serverOf(first.pid ?? 0);
+    writeFileSync(join(folder, "cgroup.procs"), `${pid}\n`);
+    const { look } = createProcessCheck();
+    const programs = () => look(subject).filter(({ kind }) => kind === "program");
+    expect(programs()).toEqual([]);
+    const before = linkIfThere(`/proc/${pid}/exe`);
+    first.kill("SIGKILL");
+    await once(first, "exit");
+    (first.stdio[3] as Writable).write("\n");
+    await expect.poll(() => linkIfThere(`/proc/${pid}/exe`), { timeout: 50_000 }).not.toBe(before);
+    expect(programs()).toEqual([]);
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
 });
 
 test("nothing runs in a process that has ended", () => {

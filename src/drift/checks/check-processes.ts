@@ -124,6 +124,8 @@ function checkProgram(subject: Subject, pid: number, before: string | undefined)
   if (before !== undefined && linkIfThere(`/proc/${pid}/exe`) === before) return { right: before, found: [] };
   const program = programOf(pid);
   if (program === undefined || isImageFile(subject, program)) return { right: program?.path, found: [] };
+  // A first process that ends lets go of its root before the kernel ends the others (do_exit of kernel/exit.c): nothing is found there.
+  if (isEnding(subject.process.pid)) return { found: [] };
   const { path } = program;
   const detail = `pid ${pid} runs ${path}, which is not a file of its image`;
   const culprit = { ...culpritOf(pid), executable: path };
