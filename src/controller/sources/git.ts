@@ -4,7 +4,8 @@ import { KilnError } from "../../lib/errors.ts";
 import { readPrivateFile } from "../../lib/files/private-file.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { closedEnvironment, closedGit } from "../../lib/process/git-closed.ts";
-import { addressesOf, parseRemote, type Remote } from "./remote.ts";
+import { addressesOf, parseRemote } from "./remote.ts";
+import { type Explained, explainSsh, sshCommand, sshFiles } from "./ssh.ts";
 
 /** Of a pack, or a file of a commit: more is not received. */
 export const largestFileBytes = 1 << 30;
@@ -28,6 +29,8 @@ export interface GitCall {
   readonly timeoutMs?: number;
   readonly settings?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What its errors mean, where that is known. */
+  readonly explain?: (stderr: string) => Explained | undefined;
 }
 
 export interface GitAnswer {
@@ -35,6 +38,8 @@ export interface GitAnswer {
   readonly stdout: string;
   /** The last words of its errors, as the end of a sentence. */
   readonly why: string;
+  /** What to do about it, where that is known. */
+  readonly hint?: string;
 }
 
 /** Runs git in one of the controller's own repositories, with bounds on memory, time and the size of files. Only the caller's transports are used. */
@@ -44,22 +49,34 @@ export async function git(folder: string, args: readonly string[], call: GitCall
   const argv = ["prlimit", ...limits, ...closedGit(folder, [...ownSettings, ...settings]), ...args] as const;
   const given = { env: { ...closedEnvironment, ...env }, signal, timeoutMs, accept: "any" } as const;
   const { code, stdout, stderr } = await exec(argv, given);
-  return { code, stdout, why: lastWords(stderr, code) };
+  const explained = code === 0 ? undefined : call.explain?.(stderr);
+  return { code, stdout, why: lastWords(stderr, code), ...explained };
 }
 
+/** Lines that say less than what stands before them. */
+const vague =
+  /^(hint:|fatal: Could not read from remote repository|Please make sure you have the correct|and the repository exists)/;
+
 function lastWords(stderr: string, code: number): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^hint:/.test(line));
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !vague.test(line));
   const fatal = lines.findLast((line) => /^(fatal|error|remote|ssh):/.test(line)) ?? lines.at(-1);
   const words = fatal?.replace(/^(fatal|error): /, "").replace(/\p{Cc}/gu, "");
   return words?.slice(0, 300).replace(/\.$/, "") ?? `git exited with ${code}`;
 }
 
 /** How git reaches the repository: by the protocol of its URL alone, at the addresses that its host has now, with the credentials of the file. */
-export async function transportOf(source: SourceSpec): Promise<Pick<GitCall, "settings" | "env">> {
+export async function transportOf(
+  source: SourceSpec,
+): Promise<Pick<GitCall, "settings" | "env" | "explain">> {
   const remote = parseRemote(source.url);
   const addresses = await addressesOf(remote);
   const allowed = { GIT_ALLOW_PROTOCOL: remote.protocol };
-  if (remote.protocol === "ssh") return { env: { ...allowed, ...sshOf(remote, addresses, source) } };
+  if (remote.protocol === "ssh") {
+    const files = sshFiles(source, "source_invalid");
+    readCredentials(files.key);
+    const env = { GIT_SSH_COMMAND: sshCommand(remote, addresses, files), GIT_SSH_VARIANT: "ssh" };
+    return { env: { ...allowed, ...env }, explain: (stderr) => explainSsh(stderr, remote, files) };
+  }
   if (remote.protocol === "git") return { env: allowed };
   const { host, port = remote.protocol === "https" ? 443 : 80 } = remote;
   const pinned = [`http.curloptResolve=${host}:${port}:${addresses.map(bracketed).join(",")}`];
@@ -92,34 +109,6 @@ function readCredentials(path: string): Buffer {
     restore: "Put it there, or add the source again with another file.",
     exposed: "If someone else may have read it, replace it at the forge.",
   });
-}
-
-/** ssh(1) with no configuration but this. The host is known by its name, whatever its address. */
-function sshOf(
-  { host, port }: Remote,
-  [address = host]: readonly string[],
-  { credentials, knownHosts }: SourceSpec,
-): Readonly<Record<string, string>> {
-  if (credentials === undefined || knownHosts === undefined) {
-    throw new KilnError(
-      "source_invalid",
-      "A repository over ssh needs a private key and the keys of its host.",
-      {
-        hint: "Add the source with `--credentials FILE` and `--known-hosts FILE`; `ssh-keyscan HOST` prints the keys of a host, which you compare with those that it publishes.",
-      },
-    );
-  }
-  readCredentials(credentials);
-  const alias = port === undefined || port === 22 ? host : `[${host}]:${port}`;
-  const options = [
-    ...["BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", `IdentityFile=${credentials}`],
-    ...["StrictHostKeyChecking=yes", `UserKnownHostsFile=${knownHosts}`, "GlobalKnownHostsFile=/dev/null"],
-    ...["UpdateHostKeys=no", `HostName=${address}`, `HostKeyAlias=${alias}`, "ProxyCommand=none"],
-    ...["ForwardAgent=no", "ClearAllForwardings=yes", "PermitLocalCommand=no", "ConnectTimeout=20"],
-    "PasswordAuthentication=no",
-  ];
-  const command = ["ssh", "-F", "none", ...options.flatMap((option) => ["-o", `'${option}'`])];
-  return { GIT_SSH_COMMAND: command.join(" "), GIT_SSH_VARIANT: "ssh" };
 }
 
 /** Throws `usage` for a path that a shell or ssh(1) could understand in another way. */

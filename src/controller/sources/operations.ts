@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { GitSource } from "../../domain/source.ts";
-import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { askerOf } from "../asker.ts";
 import type { Operations, SourceStatus } from "../operations.ts";
@@ -9,6 +8,7 @@ import { Follower, type FollowerParts } from "./follower.ts";
 import { requirePlainPath } from "./git.ts";
 import { parseRemote } from "./remote.ts";
 import { folderOf } from "./repository.ts";
+import { sshFiles } from "./ssh.ts";
 
 export type SourceOperations = Pick<
   Operations,
@@ -64,9 +64,9 @@ export function startSources(parts: Parts): {
       source: async ({ service }) => status(sources.one(service)),
       addSource: async ({ service, reason, ...spec }, who) => {
         const { protocol, url } = parseRemote(spec.url);
-        const { credentials, knownHosts } = spec;
-        for (const path of [credentials, knownHosts]) if (path !== undefined) requirePlainPath(path);
-        if (protocol === "ssh" && (credentials === undefined || knownHosts === undefined)) throw sshNeeds();
+        for (const path of [spec.credentials, spec.knownHosts])
+          if (path !== undefined) requirePlainPath(path);
+        if (protocol === "ssh") sshFiles(spec, "usage");
         await Promise.allSettled([endings.get(service)]);
         sources.add(service, { ...spec, url }, askerOf({ reason }, who));
         follow(service);
@@ -105,10 +105,4 @@ function statusOf(store: Store, { allowedSigners, ...source }: GitSource, lookin
       ...{ hint: failing.hint, commit: failing.commit, nextTryAtMs: failing.nextTryAtMs },
     },
   };
-}
-
-function sshNeeds(): KilnError {
-  return new KilnError("usage", "A repository over ssh needs a private key and the keys of its host.", {
-    hint: "Add `--credentials FILE` and `--known-hosts FILE`; `ssh-keyscan HOST` prints the keys of a host, which you compare with those that it publishes.",
-  });
 }

@@ -43,12 +43,12 @@ export class Repository {
     const { url, branch } = this.#source;
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const args = ["ls-remote", "--exit-code", url, `refs/heads/${branch}`];
-    const { code, stdout, why } = await git(this.folder, args, {
+    const { code, stdout, why, hint } = await git(this.folder, args, {
       ...(await this.#line()),
       timeoutMs: 60_000,
     });
     if (code === 2) return this.#noBranch();
-    if (code !== 0) throw unreachable(why);
+    if (code !== 0) throw unreachable(why, hint);
     return idOf(stdout, `refs/heads/${branch}`) ?? this.#noBranch();
   }
 
@@ -108,11 +108,11 @@ export class Repository {
     const refs = `+refs/heads/${branch}:refs/remotes/origin/${branch}`;
     const args = ["fetch", "--quiet", `--depth=${mostCommits}`, "--no-write-fetch-head", url, refs];
     const call = { ...(await this.#line()), timeoutMs: fetchMs };
-    const { code, why } = await git(this.#checkout, args, call);
+    const { code, why, hint } = await git(this.#checkout, args, call);
     if (code === 0) return;
     this.forget();
     if (code === 153 || /File too large|file size|out of memory|unable to write/i.test(why)) throw tooLarge();
-    throw unreachable(why);
+    throw unreachable(why, hint);
   }
 
   async #read(id: string): Promise<SourceCommit> {
@@ -238,9 +238,9 @@ function packsIn(checkout: string): { readonly count: number; readonly bytes: nu
   }
 }
 
-function unreachable(why: string): KilnError {
+function unreachable(why: string, hint = "Check the URL, the network and the credentials."): KilnError {
   return new KilnError("source_unreachable", `The repository cannot be fetched: ${why}.`, {
-    hint: "Check the URL, the network and the credentials; Kiln tries again by itself. What serves stays as it is.",
+    hint: `${hint} Kiln tries again by itself. What serves stays as it is.`,
     retry: true,
   });
 }
