@@ -87,7 +87,7 @@ test("a process that goes to a program from elsewhere and back again is found by
   });
 });
 
-test("what a server's first process leaves behind when it ends is not judged by files that are out of reach", async () => {
+test("what a server's first process leaves when it ends is not judged by files that are out of reach", async () => {
   const turn = "(read go <&3; exec sleep 600) & echo $!; wait";
   const first = spawn("sh", ["-c", turn], { stdio: ["ignore", "pipe", "inherit", "pipe"] });
   const pid = Number(await once(first.stdout as Readable, "data"));
