@@ -7,6 +7,7 @@ import { groupName } from "../objects/names.ts";
 import {
   budgetObject,
   contentObjects,
+  leavingObject,
   markLabels,
   type OwnerReference,
   replicaSet,
@@ -68,7 +69,7 @@ async function groupObjects(
   );
   const labels = markLabels(cluster.owner, release);
   const budget = budgetObject({ name, uid, labels, service: release.service }, input.minor);
-  return [replicaSet(input), configMap, secret, budget];
+  return [replicaSet(input), configMap, secret, leavingObject(input, owner), budget];
 }
 
 async function jobObjects(

@@ -3,7 +3,13 @@ import type { GroupSpec } from "../../contract/platform.ts";
 import { openContent } from "../../linux/placed-content.ts";
 import type { KubernetesContext } from "../context.ts";
 import { key } from "../objects/names.ts";
-import { contentObjects, type GroupInput, markLabels, replicaSet } from "../objects/objects.ts";
+import {
+  contentObjects,
+  type GroupInput,
+  leavingObject,
+  markLabels,
+  replicaSet,
+} from "../objects/objects.ts";
 import { podInputOf } from "../pod-input.ts";
 import { requireSupported } from "../target/preflight.ts";
 import { publishImage } from "../target/publish.ts";
@@ -68,16 +74,19 @@ async function create(
 
 /** Whenever pods may be made: what someone has deleted, or what an earlier call did not come to, is there again. */
 async function place(
-  { cluster }: KubernetesContext,
+  host: KubernetesContext,
   { release }: GroupSpec,
   content: Awaited<ReturnType<typeof openContent>>,
   metadata: { readonly name: string; readonly uid: string },
   call: Call,
 ): Promise<void> {
+  const { cluster } = host;
   const owner = { ...metadata, apiVersion: "apps/v1", kind: "ReplicaSet" } as const;
+  const leaving = leavingObject(await podInputOf(host, release, call), owner);
   const { configMap, secret } = contentObjects(cluster.owner, release, content, owner);
   if (configMap) await cluster.apply("configmaps", configMap, call);
   if (secret) await cluster.apply("secrets", secret, call);
+  if (leaving) await cluster.apply("configmaps", leaving, call);
   await protect(
     cluster,
     { ...metadata, labels: markLabels(cluster.owner, release), service: release.service },

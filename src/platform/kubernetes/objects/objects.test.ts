@@ -1,11 +1,18 @@
-import { expect, test } from "vitest";
-import type { ImageProcess } from "../../contract/images.ts";
+import { describe, expect, test } from "vitest";
 import { release } from "../../fake/testing.ts";
 import { groupName, nameOf, trafficSelector } from "./names.ts";
-import { contentObjects, type GroupInput, replicaSet, serviceObject } from "./objects.ts";
+import {
+  contentObjects,
+  type GroupInput,
+  leavingObject,
+  type OwnerReference,
+  replicaSet,
+  serviceObject,
+} from "./objects.ts";
+import { sleepProgram } from "./sleep-program.ts";
 
 const owner = { tag: "0123abcd", target: "prod" };
-const image: ImageProcess = {
+const image: GroupInput["image"] = {
   ...{
     digest: "sha256:1",
     argv: ["/shop", "$(HOME)"],
@@ -14,7 +21,7 @@ const image: ImageProcess = {
     gid: 1001,
     groups: [7],
   },
-  ...{ workingFolder: "/srv", stopSignal: "TERM" },
+  ...{ workingFolder: "/srv", stopSignal: "TERM", architecture: "amd64" },
 };
 
 function input(change: Parameters<typeof release>[1] = {}, more: Partial<GroupInput> = {}): GroupInput {
@@ -78,17 +85,54 @@ test("the sysctl for low ports is left out where the cluster does not count it a
   expect(podOf(replicaSet(input({}, { minor: 20 }))).securityContext).not.toHaveProperty("sysctls");
 });
 
-test("a server that others end answers for five seconds more, where the cluster can wait without a program of the image", () => {
+describe("a server that others end", () => {
   const traffic = { listen: 80, mode: "http" as const, host: undefined };
   const { shape } = release(3);
   const change = { traffic, shape: { ...shape, stop: { graceMs: 20_000 } } };
-  const pod = podOf(replicaSet(input(change)));
-  expect(pod.containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
-  expect(pod.terminationGracePeriodSeconds).toBe(25);
-  for (const other of [input(change, { minor: 29 }), input({ ...change, traffic: undefined })]) {
-    expect(podOf(replicaSet(other)).containers[0]).not.toHaveProperty("lifecycle");
-    expect(podOf(replicaSet(other)).terminationGracePeriodSeconds).toBe(20);
-  }
+  const set: OwnerReference = {
+    ...({ apiVersion: "apps/v1", kind: "ReplicaSet" } as const),
+    ...{ name: "shop-3", uid: "u" },
+  };
+
+  test("answers for five seconds more, which the cluster waits by itself", () => {
+    const pod = podOf(replicaSet(input(change)));
+    expect(pod.containers[0].lifecycle).toEqual({ preStop: { sleep: { seconds: 5 } } });
+    expect(pod.terminationGracePeriodSeconds).toBe(25);
+    expect(leavingObject(input(change), set)).toBeUndefined();
+  });
+
+  test("has a program for that where the cluster cannot, which goes with its group", () => {
+    const old = input(change, { minor: 29 });
+    const pod = podOf(replicaSet(old));
+    const [{ lifecycle, volumeMounts }] = pod.containers;
+    expect(lifecycle).toEqual({ preStop: { exec: { command: ["/.kiln/sleep"] } } });
+    expect(pod.terminationGracePeriodSeconds).toBe(25);
+    expect(volumeMounts).toContainEqual({ name: "sleep", mountPath: "/.kiln", readOnly: true });
+    const items = [{ key: "sleep", path: "sleep", mode: 0o555 }];
+    expect(pod.volumes).toContainEqual({
+      name: "sleep",
+      configMap: { name: "shop-3-sleep", items, optional: true },
+    });
+    const program = Buffer.from(sleepProgram("amd64", 5) ?? []).toString("base64");
+    expect(leavingObject(old, set)).toMatchObject({
+      ...{ kind: "ConfigMap", immutable: true, binaryData: { sleep: program } },
+      metadata: { name: "shop-3-sleep", ownerReferences: [set], labels: { "kiln.dev/release": "3" } },
+    });
+  });
+
+  test("ends at once where it has no traffic, or no program is known for its machine", () => {
+    const other = { ...image, architecture: "riscv64" };
+    for (const each of [
+      input({ ...change, traffic: undefined }),
+      input({ ...change, traffic: undefined }, { minor: 29 }),
+      input(change, { minor: 29, image: other }),
+    ]) {
+      const pod = podOf(replicaSet(each));
+      expect(pod.containers[0]).not.toHaveProperty("lifecycle");
+      expect(pod.terminationGracePeriodSeconds).toBe(20);
+      expect(leavingObject(each, set)).toBeUndefined();
+    }
+  });
 });
 
 test("the selector of a ReplicaSet matches its template, and never another release", () => {

@@ -5,6 +5,7 @@ import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { GroupSpec } from "../../contract/platform.ts";
 import type { PlacedContent } from "../../linux/placed-content.ts";
 import type { FoundBudget } from "../view/answers.ts";
+import { leavingName, leavingProgram } from "./leaving.ts";
 import {
   groupName,
   key,
@@ -15,14 +16,14 @@ import {
   previewName,
   trafficSelector,
 } from "./names.ts";
+import { fileItem, secretItem } from "./places.ts";
 import {
   commonLabels,
   containerName,
-  fileItem,
   groupLabels,
   memberLabels,
+  type PodInput,
   podTemplate,
-  secretItem,
   type TemplateInput,
 } from "./pod.ts";
 
@@ -70,7 +71,6 @@ export function contentObjects(
     ...{ name, labels: markLabels(owner, release), annotations: { [key.service]: release.service } },
     ownerReferences: [{ apiVersion, kind, name, uid }],
   };
-  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
   const configMap = {
     ...{ apiVersion: "v1", kind: "ConfigMap", immutable: true, metadata },
     binaryData: Object.fromEntries(files.map(({ bytes }, index) => [fileItem(index), base64(bytes)])),
@@ -84,6 +84,28 @@ export function contentObjects(
     secret: secrets.length === 0 ? undefined : secret,
   };
 }
+
+/** What servers need for their pause when others end them, where the cluster cannot wait by itself. It goes with the group. */
+export function leavingObject(
+  input: PodInput,
+  { apiVersion, kind, name, uid }: OwnerReference,
+): object | undefined {
+  const { owner, release } = input;
+  const program = leavingProgram(input);
+  if (program === undefined) return undefined;
+  const items = Object.entries(program).map(([item, bytes]) => [item, base64(bytes)]);
+  return {
+    ...{ apiVersion: "v1", kind: "ConfigMap", immutable: true },
+    metadata: {
+      ...{ name: leavingName(release), labels: markLabels(owner, release) },
+      annotations: { [key.service]: release.service },
+      ownerReferences: [{ apiVersion, kind, name, uid }],
+    },
+    binaryData: Object.fromEntries(items),
+  };
+}
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 
 /** A group, as what goes with it needs to know it. */
 export interface GroupMark {

@@ -1,11 +1,10 @@
 import type { Release } from "../../../domain/rollout/release.ts";
-import { type HealthSpec, secretsFolder } from "../../../domain/spec/server-shape.ts";
-import type { ImageProcess } from "../../contract/images.ts";
+import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
+import type { ImageProcess, PackedImage } from "../../contract/images.ts";
 import { environment } from "../../linux/environment.ts";
-import { sharedMemoryBytes } from "../../linux/limits.ts";
-import { mountOrder } from "../../linux/skeleton.ts";
-import { graceOf, graceWithLeaving, leavingOf, seconds } from "./leaving.ts";
+import { graceOf, graceWithLeaving, leavingOf, leavingPlaces, seconds } from "./leaving.ts";
 import { groupName, key, nameOf, type Owner, ownerLabels } from "./names.ts";
+import { type Place, placesOf, secretItem } from "./places.ts";
 
 /** The name of the one container that each pod has, and of the port that it listens on. */
 export const containerName = "server";
@@ -13,7 +12,7 @@ export const containerName = "server";
 export interface PodInput {
   readonly owner: Owner;
   readonly release: Release;
-  readonly image: ImageProcess;
+  readonly image: ImageProcess & Pick<PackedImage, "architecture">;
   /** With the digest: `registry.example/team/shop@sha256:…`. */
   readonly reference: string;
   /** Names of the secrets that registries are logged in to with. */
@@ -68,7 +67,7 @@ export function podTemplate(input: TemplateInput): object {
       ...podSpec(input, {
         ...{ content: groupName(release.service, release.number), command: input.image.argv },
         more: { ...probeOf(release.health, release.shape.port), ...leavingOf(input) },
-        graceSeconds: graceWithLeaving(input),
+        ...{ graceSeconds: graceWithLeaving(input), places: leavingPlaces(input) },
       }),
       restartPolicy: "Always",
       topologySpreadConstraints: [
@@ -105,7 +104,7 @@ export function oneOffPod(input: PodInput, own: OneOffInput): object {
       annotations: { [key.service]: release.service, ...annotations },
     },
     spec: {
-      ...podSpec(input, { content: name, command, more: {}, graceSeconds: graceOf(release) }),
+      ...podSpec(input, { content: name, command, more: {}, graceSeconds: graceOf(release), places: [] }),
       restartPolicy: "Never",
       ...(deadlineMs === undefined ? {} : { activeDeadlineSeconds: seconds(deadlineMs) }),
     },
@@ -120,14 +119,16 @@ interface Process {
   readonly more: object;
   /** Until it is killed, from when it is to end. */
   readonly graceSeconds: number;
+  /** Besides the volumes of the release. */
+  readonly places: readonly Place[];
 }
 
 function podSpec(
   { release, image, reference, pullSecret, minor }: PodInput,
-  { content, command, more, graceSeconds }: Process,
+  { content, command, more, graceSeconds, places: others }: Process,
 ): object {
   const { shape } = release;
-  const places = volumesOf(release, content);
+  const places = [...placesOf(release, content), ...others];
   return {
     containers: [
       {
@@ -211,80 +212,5 @@ function probeOf(
       ...{ periodSeconds: seconds(intervalMs), timeoutSeconds: seconds(timeoutMs) },
       ...{ successThreshold: ready, failureThreshold: unready },
     },
-  };
-}
-
-interface Place {
-  readonly volume: object;
-  readonly mounts: readonly object[];
-}
-
-/** Items of the ConfigMap and the Secret of a release, by their index in it. */
-export const fileItem = (index: number) => `file-${index}`;
-export const secretItem = (index: number) => `secret-${index}`;
-
-function volumesOf({ shape, files, secrets }: Release, name: string): readonly Place[] {
-  const writable = mountOrder(shape.writable).map((path, index) =>
-    memory(
-      `writable-${index}`,
-      path,
-      shape.memoryBytes === undefined ? 256 << 20 : Math.ceil(shape.memoryBytes / 2),
-    ),
-  );
-  const shm = memory("shm", "/dev/shm", shape.sharedMemoryBytes ?? sharedMemoryBytes);
-  const config: Place = {
-    volume: {
-      name: "files",
-      configMap: {
-        name,
-        items: files.map(({ mode }, index) => ({ key: fileItem(index), path: fileItem(index), mode })),
-      },
-    },
-    mounts: files.map(({ to }, index) => ({
-      name: "files",
-      mountPath: to,
-      subPath: fileItem(index),
-      readOnly: true,
-    })),
-  };
-  return [...writable, shm, ...(files.length === 0 ? [] : [config]), ...secretVolumes(name, secrets)];
-}
-
-/** The folder of secrets is one mount; a secret elsewhere is a file on its own. */
-function secretVolumes(secretName: string, secrets: Release["secrets"]): readonly Place[] {
-  const all = secrets.flatMap(({ delivery }, index) =>
-    delivery.kind === "file" ? [{ path: delivery.path, key: secretItem(index), mode: 0o400 }] : [],
-  );
-  const inside = all.filter(({ path }) => path.startsWith(`${secretsFolder}/`));
-  const outside = all.filter((each) => !inside.includes(each));
-  const folder: Place = {
-    volume: {
-      name: "secrets",
-      secret: {
-        secretName,
-        items: inside.map(({ path, ...item }) => ({ ...item, path: path.slice(secretsFolder.length + 1) })),
-      },
-    },
-    mounts: [{ name: "secrets", mountPath: secretsFolder, readOnly: true }],
-  };
-  const apart: Place = {
-    volume: {
-      name: "secrets-apart",
-      secret: { secretName, items: outside.map((item) => ({ ...item, path: item.key })) },
-    },
-    mounts: outside.map(({ path, key: subPath }) => ({
-      name: "secrets-apart",
-      mountPath: path,
-      subPath,
-      readOnly: true,
-    })),
-  };
-  return [...(inside.length === 0 ? [] : [folder]), ...(outside.length === 0 ? [] : [apart])];
-}
-
-function memory(name: string, mountPath: string, bytes: number): Place {
-  return {
-    volume: { name, emptyDir: { medium: "Memory", sizeLimit: String(bytes) } },
-    mounts: [{ name, mountPath }],
   };
 }
