@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
 import { draftOf } from "../domain/rollout/release.ts";
@@ -6,12 +6,14 @@ import { localTarget } from "../domain/target.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
+import { memoryFolder } from "../lib/testing.ts";
 import { FakeClock } from "../lib/time/fake-clock.ts";
 import { steadyClock } from "../lib/time/steady-clock.ts";
 import { fakePlatform } from "../platform/fake/fake-platform.ts";
 import { FakeWorld } from "../platform/fake/world.ts";
 import type { Fleet } from "../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { writeBlankDatabase } from "../store/testing.ts";
 import { type Controller, startController } from "./controller.ts";
 import { requireNotRevoked } from "./images/revocations.ts";
 import { Meter } from "./metrics/meter.ts";
@@ -31,24 +33,26 @@ export class TestInstallation implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
   readonly world = new FakeWorld(this.clock);
   readonly meter = new Meter();
-  readonly folder = mkdtempSync("/tmp/kiln-c-");
+  readonly folder = memoryFolder("kiln-c-");
   /** Versions that name another image than requests say: `<service>:<version>` to digest. */
   readonly versions = new Map<string, ImageDigest>();
   /** By image, the ids of the keys that have signed it. */
   readonly signers = new Map<ImageDigest, readonly string[]>();
   /** What images were built on. */
   readonly bases = new Map<ImageDigest, readonly ImageDigest[]>();
+  readonly #database = join(this.folder, "kiln.db");
   store!: Store;
   platform!: Fleet;
   controller!: Controller;
 
   constructor() {
+    writeBlankDatabase(this.#database);
     this.start();
   }
 
   start(): void {
     const clock = steadyClock(this.clock);
-    this.store = openStore(join(this.folder, "kiln.db"), { clock });
+    this.store = openStore(this.#database, { clock });
     const images = { bases: (image: ImageDigest) => this.bases.get(image) ?? [] };
     const requireStartable = (image: ImageDigest) =>
       requireNotRevoked({ store: this.store, clock, images }, image);

@@ -1,6 +1,9 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { accessSync, constants, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Below the ports that Kiln has for names and those that the kernel gives to clients: nothing takes one by itself. */
 const [first, last] = [10_000, 23_999];
@@ -18,5 +21,22 @@ export async function freePort(): Promise<number> {
     server.close();
     await once(server, "close");
     return port;
+  }
+}
+
+/** A tmpfs where there is one: what a program syncs there is synced as always, but no disk is waited for. */
+const memory = isWritable("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** Makes a folder for files that need not outlive the test, whose name begins with `prefix`. The caller deletes it. */
+export function memoryFolder(prefix: string): string {
+  return mkdtempSync(join(memory, prefix));
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/rollout/release.ts";
 import type { Rollout, WarmRelease } from "../domain/rollout/rollout.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
+import { memoryFolder } from "../lib/testing.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { openStore, type Store } from "./store.ts";
 
@@ -25,17 +26,30 @@ export function aClock(startMs = 1_000): TestClock {
 
 /** A path for a database in a folder of its own, which goes with it. */
 export function aDatabasePath(): Disposable & { readonly path: string } {
-  const folder = mkdtempSync("/tmp/kiln-store-");
+  const folder = memoryFolder("kiln-store-");
   return {
     path: join(folder, "kiln.db"),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
 }
 
+let blank: Buffer | undefined;
+
+/** Writes an empty database of the present version to `path`: made once, and copied from then on. */
+export function writeBlankDatabase(path: string): void {
+  if (blank === undefined) {
+    using file = aDatabasePath();
+    openStore(file.path, { clock: aClock() }).close();
+    blank = readFileSync(file.path);
+  }
+  writeFileSync(path, blank, { mode: 0o600 });
+}
+
 /** An empty store in a temporary folder, closed and deleted with it. */
 export function aStore(): Disposable & { readonly store: Store; readonly clock: TestClock } {
   const file = aDatabasePath();
   const clock = aClock();
+  writeBlankDatabase(file.path);
   const store = openStore(file.path, { clock });
   return {
     store,

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
 import { fakeDriftSource } from "../../src/controller/drift/fake-drift-source.ts";
@@ -13,6 +12,7 @@ import type { Clock } from "../../src/lib/time/clock.ts";
 import type { Platform } from "../../src/platform/contract/platform.ts";
 import { holdState } from "../../src/store/sqlite/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
+import { writeBlankDatabase } from "../../src/store/testing.ts";
 import type { Delays } from "./delays.ts";
 import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";
@@ -40,17 +40,6 @@ export interface InstallationParts {
 /** How long a question about an image takes at most. */
 const imageMs = 3_000;
 
-let blank: Buffer | undefined;
-
-/** An empty database of the present version: made once, written for each run. */
-function blankDatabase(folder: string, clock: Clock): Buffer {
-  if (blank !== undefined) return blank;
-  const path = join(folder, "blank.db");
-  openStore(path, { clock }).close();
-  blank = readFileSync(path);
-  return blank;
-}
-
 /** A state folder on the simulated machine, and the controllers that come and go over it, one at a time. */
 export class Installation implements Disposable {
   readonly #parts: InstallationParts;
@@ -69,7 +58,7 @@ export class Installation implements Disposable {
 
   constructor(parts: InstallationParts) {
     this.#parts = parts;
-    writeFileSync(this.#database, blankDatabase(this.#scratch.folder, parts.time));
+    writeBlankDatabase(this.#database);
   }
 
   get life(): Life | undefined {

@@ -1,12 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
-
-/** A tmpfs where there is one: SQLite then syncs, as always, and the simulation does not wait for a disk. */
-const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
+import { rmSync } from "node:fs";
+import { memoryFolder } from "../../src/lib/testing.ts";
 
 /** The folder of one run. It goes with the run, also when SIGINT or SIGTERM ends the process in its middle. */
 export class Scratch implements Disposable {
-  readonly folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
+  readonly folder = memoryFolder("kiln-s-");
 
   constructor() {
     process.on("SIGINT", this.#interrupt).on("SIGTERM", this.#interrupt);

@@ -91,28 +91,29 @@ export class Scheduler {
       store.decideTimes({ service, release, spec, decidedMs: nowMs, dueMs: undefined, missed: 0 });
       return next(nowMs);
     }
-    const { newest, count } = passed(next, decided, nowMs);
-    if (newest === undefined) return next(nowMs);
+    const { newest, count, nextMs } = passed(next, decided, nowMs);
+    if (newest === undefined) return nextMs;
     const missed = nowMs - newest > lateMs ? count : count - 1;
     if (store.decideTimes({ service, release, spec, decidedMs: nowMs, dueMs: newest, missed })) poke(service);
-    return next(nowMs);
+    return nextMs;
   }
 }
 
-/** The times after `fromMs` that have come: how many, and the newest. */
+/** The times after `fromMs` that have come: how many, and the newest; and the first that has not. */
 function passed(
   next: (afterMs: number) => number | undefined,
   fromMs: number,
   nowMs: number,
-): { readonly newest: number | undefined; readonly count: number } {
+): { readonly newest: number | undefined; readonly count: number; readonly nextMs: number | undefined } {
   let newest: number | undefined;
   let count = 0;
-  for (let at = next(fromMs); at !== undefined && at <= nowMs; at = next(at)) {
-    newest = at;
+  let nextMs = next(fromMs);
+  for (; nextMs !== undefined && nextMs <= nowMs; nextMs = next(nextMs)) {
+    newest = nextMs;
     count += 1;
-    if (count === mostCounted) at = nowMs - 2 * lateMs;
+    if (count === mostCounted) nextMs = nowMs - 2 * lateMs;
   }
-  return { newest, count };
+  return { newest, count, nextMs };
 }
 
 /** The schedules of the release that serves. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { draftOf } from "../../domain/rollout/release.ts";
@@ -6,6 +6,7 @@ import type { Target, TargetName } from "../../domain/target.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
+import { memoryFolder } from "../../lib/testing.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";
 import type { Platform } from "../../platform/contract/platform.ts";
@@ -28,7 +29,7 @@ type Condition = "up" | "down" | "hangs";
 export class TestTargets implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
   readonly worlds = new Map<TargetName, FakeWorld>();
-  readonly folder = mkdtempSync("/tmp/kiln-t-");
+  readonly folder = memoryFolder("kiln-t-");
   readonly #conditions = new Map<TargetName, Condition>();
   readonly #gaps = new Map<TargetName, readonly Gap[]>();
   readonly #waiting = new Set<() => void>();

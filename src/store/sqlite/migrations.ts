@@ -47,14 +47,14 @@ export function requireKnownVersion(path: string): void {
   if (version > latestVersion) throw newer(path, version);
 }
 
-/** Brings the database up to version `to`, each step in a transaction of its own: a crash leaves one version or the next. */
+/** Brings the database up to version `to` in one transaction: a crash leaves the version before or that one, and the disk is waited for once. */
 export function migrate(db: Database, to = latestVersion): void {
-  for (let version = versionOf(db); version < to; version++) {
-    db.transaction(() => {
-      db.exec(migrations[version] ?? "");
-      db.exec(`PRAGMA user_version = ${version + 1}`);
-    });
-  }
+  const from = versionOf(db);
+  if (from >= to) return;
+  db.transaction(() => {
+    for (const step of migrations.slice(from, to)) db.exec(step);
+    db.exec(`PRAGMA user_version = ${to}`);
+  });
 }
 
 function versionOf(db: Database): number {
