@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseDays, type Window } from "../../domain/policy/windows.ts";
-import { isWithin, nextOpening, wallTime } from "./wall-time.ts";
+import { nextOpening, openAt, wallTime } from "./wall-time.ts";
 
 const at = (iso: string) => Date.parse(iso);
 const everyDay = [0, 1, 2, 3, 4, 5, 6];
@@ -8,8 +8,10 @@ const daily = (from: string, to: string, zone: string, days: readonly number[] =
   ...{ days, from, to, zone },
 });
 
+const isWithin = (window: Window, atMs: number) => openAt(atMs)(window);
+
 /** The moments of a day's half hours (UTC) within the window: `HH:MM`. */
-function openAt(window: Window, day: string): readonly string[] {
+function openOn(window: Window, day: string): readonly string[] {
   const start = at(`${day}T00:00Z`);
   const times = Array.from({ length: 48 }, (_, half) => start + half * 1_800_000);
   return times
@@ -58,25 +60,25 @@ test("when clocks go forward, a time that they skip is at the end of the gap", (
   // Berlin, 29 March 2026: 2:00 becomes 3:00 at 1:00 UTC.
   expect(wallTime(at("2026-03-29T00:59Z"), "Europe/Berlin")).toBe("2026-03-29 01:59");
   expect(wallTime(at("2026-03-29T01:00Z"), "Europe/Berlin")).toBe("2026-03-29 03:00");
-  expect(openAt(daily("02:30", "04:00", "Europe/Berlin"), "2026-03-29")).toEqual(["01:00", "01:30"]);
-  expect(openAt(daily("01:00", "02:30", "Europe/Berlin"), "2026-03-29")).toEqual([
+  expect(openOn(daily("02:30", "04:00", "Europe/Berlin"), "2026-03-29")).toEqual(["01:00", "01:30"]);
+  expect(openOn(daily("01:00", "02:30", "Europe/Berlin"), "2026-03-29")).toEqual([
     ...["00:00", "00:30"],
     ...["23:00", "23:30"], // the next day's, by summer time
   ]);
-  expect(openAt(daily("02:00", "03:00", "Europe/Berlin"), "2026-03-29")).toEqual([]); // the hour does not come
+  expect(openOn(daily("02:00", "03:00", "Europe/Berlin"), "2026-03-29")).toEqual([]); // the hour does not come
   // New York, 8 March 2026: 2:00 becomes 3:00 at 7:00 UTC.
-  expect(openAt(daily("02:30", "03:30", "America/New_York"), "2026-03-08")).toEqual(["07:00"]);
+  expect(openOn(daily("02:30", "03:30", "America/New_York"), "2026-03-08")).toEqual(["07:00"]);
 });
 
 test("when clocks go back, the hour that they repeat counts both times", () => {
   // Berlin, 25 October 2026: 3:00 becomes 2:00 at 1:00 UTC.
-  expect(openAt(daily("02:30", "03:00", "Europe/Berlin"), "2026-10-25")).toEqual(["00:30", "01:30"]);
-  expect(openAt(daily("01:30", "02:30", "Europe/Berlin"), "2026-10-25")).toEqual([
+  expect(openOn(daily("02:30", "03:00", "Europe/Berlin"), "2026-10-25")).toEqual(["00:30", "01:30"]);
+  expect(openOn(daily("01:30", "02:30", "Europe/Berlin"), "2026-10-25")).toEqual([
     "00:00", // 2:00 for the first time; 1:30 was at 23:30 UTC of the day before
     "01:00",
   ]);
   // Lord Howe Island goes back by half an hour, 5 April 2026 at 15:00 UTC of the day before.
-  expect(openAt(daily("01:30", "02:00", "Australia/Lord_Howe"), "2026-04-04")).toEqual(["14:30", "15:00"]);
+  expect(openOn(daily("01:30", "02:00", "Australia/Lord_Howe"), "2026-04-04")).toEqual(["14:30", "15:00"]);
 });
 
 test("the next opening is the first minute at which all windows allow it", () => {

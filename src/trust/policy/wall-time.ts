@@ -16,11 +16,11 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   return made;
 }
 
-/** So many days of zones are remembered; then the memory is given back, and filled again. */
-const mostRemembered = 4_000;
+/** So many days of a zone are remembered; then the memory is given back, and filled again. */
+const mostRemembered = 500;
 
 /** By zone and day (UTC): how far (ms) its clocks are ahead of UTC all day long; undefined on a day on which they are set. */
-const offsets = new Map<string, number | undefined>();
+const offsets = new Map<string, Map<number, number | undefined>>();
 
 /** What clocks of the zone show at this moment (Unix time in ms): `YYYY-MM-DD HH:MM`. */
 export function wallTime(atMs: number, zone: string): string {
@@ -32,13 +32,13 @@ export function wallTime(atMs: number, zone: string): string {
 /** To ask the zone for each moment takes ten times as long. No zone has ever set its clocks twice within a day. */
 function aheadAllDay(atMs: number, zone: string): number | undefined {
   const day = Math.floor(atMs / dayMs);
-  const key = `${zone} ${day}`;
-  if (offsets.has(key)) return offsets.get(key);
+  const known = offsets.get(zone) ?? new Map<number, number | undefined>();
+  if (known.has(day)) return known.get(day);
   const [first, last] = [day * dayMs, (day + 1) * dayMs];
   const ahead = asUtc(shownBy(first, zone)) - first;
   const found = asUtc(shownBy(last, zone)) - last === ahead ? ahead : undefined;
-  if (offsets.size >= mostRemembered) offsets.clear();
-  offsets.set(key, found);
+  if (known.size >= mostRemembered) known.clear();
+  offsets.set(zone, known.set(day, found));
   return found;
 }
 
@@ -48,27 +48,39 @@ function shownBy(atMs: number, zone: string): string {
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
 }
 
-export function isWithin(window: Window, atMs: number, wall = wallTime(atMs, window.zone)): boolean {
-  const { days, from, to } = window;
-  if (days === undefined) return from <= wall && wall < to;
-  const time = wall.slice(11);
-  const day = weekday(wall);
-  if (from < to) return days.includes(day) && from <= time && time < to;
-  return (days.includes(day) && from <= time) || (days.includes((day + 6) % 7) && time < to);
+/** What the clocks of a zone show: the minute of the day, and the day of the week (0 is Sunday). */
+interface Shown {
+  readonly minute: number;
+  readonly day: number;
+}
+
+function shownIn(zone: string, atMs: number): Shown {
+  const localMs = atMs + offsetAt(atMs, zone);
+  const day = Math.floor(localMs / dayMs);
+  // 1 January 1970 was a Thursday
+  return { minute: Math.floor((localMs - day * dayMs) / minuteMs), day: (day + 4) % 7 };
 }
 
 /** Whether windows are open at this moment; the clock of each zone is read once. */
 export function openAt(atMs: number): (window: Window) => boolean {
-  const walls = new Map<string, string>();
-  return (window) => {
-    const wall = walls.get(window.zone) ?? wallTime(atMs, window.zone);
-    walls.set(window.zone, wall);
-    return isWithin(window, atMs, wall);
+  const shown = remembered((zone) => shownIn(zone, atMs));
+  const walls = remembered((zone) => wallTime(atMs, zone));
+  return ({ days, from, to, zone }) => {
+    if (days === undefined) return from <= walls(zone) && walls(zone) < to;
+    const [first, end] = [minutesOf(from), minutesOf(to)];
+    const { minute, day } = shown(zone);
+    if (first < end) return first <= minute && minute < end && days.includes(day);
+    return (first <= minute && days.includes(day)) || (minute < end && days.includes((day + 6) % 7));
   };
 }
 
-function weekday(wall: string): number {
-  return new Date(asUtc(wall)).getUTCDay();
+function remembered<Value>(find: (zone: string) => Value): (zone: string) => Value {
+  const known = new Map<string, Value>();
+  return (zone) => {
+    const found = known.get(zone) ?? find(zone);
+    known.set(zone, found);
+    return found;
+  };
 }
 
 /** The wall time read as though it were UTC. */
@@ -77,7 +89,8 @@ function asUtc(wall: string): number {
 }
 
 function minutesOf(time: string): number {
-  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+  const digit = (at: number) => time.charCodeAt(at) - 48;
+  return digit(0) * 600 + digit(1) * 60 + digit(3) * 10 + digit(4);
 }
 
 /**
@@ -90,14 +103,19 @@ export function nextOpening(
   nowMs: number,
   isOpen: (atMs: number) => boolean,
 ): number | undefined {
-  const borders = [...new Set([...bordersOf(windows, others, nowMs), ...others])].filter((at) => at > nowMs);
   let before = nowMs;
-  for (const border of borders.toSorted((a, b) => a - b)) {
+  for (const border of inOrder([...bordersOf(windows, others, nowMs), ...others])) {
     const at = Math.ceil(border / minuteMs) * minuteMs;
+    if (at <= before) continue;
     if (isOpen(at)) return firstOpen(before, at, isOpen);
     before = at;
   }
   return undefined;
+}
+
+/** Numbers of a typed array are sorted without a call for each two. */
+function inOrder(moments: readonly number[]): Float64Array {
+  return Float64Array.from(moments).sort();
 }
 
 /** A change of the zone's clock may open a window before its border: between two borders there is at most one such moment. */
@@ -125,7 +143,7 @@ export function changesWithin2Weeks(
   const borders = [...bordersOf(windows, [...others, middleMs], nowMs), ...others, endMs];
   const found: number[] = [];
   let before = nowMs;
-  for (const border of new Set(borders.toSorted((a, b) => a - b))) {
+  for (const border of inOrder(borders)) {
     const at = Math.ceil(border / minuteMs) * minuteMs;
     if (at <= before || at > endMs) continue;
     for (let was = state(before); was !== state(at); was = state(before)) {
@@ -144,21 +162,29 @@ function bordersOf(windows: readonly Window[], others: readonly number[], nowMs:
   const anchors = [nowMs, ...[...dated, ...others].filter((at) => at > nowMs)];
   const weekly = [...Map.groupBy(windows, ({ zone }) => zone)].flatMap(([zone, own]) => {
     const times = new Set(own.flatMap(({ days, from, to }) => (days === undefined ? [] : [from, to])));
-    const dates = times.size === 0 ? [] : new Set(anchors.flatMap((anchor) => daysFrom(anchor, zone)));
-    return [...dates].flatMap((date) => [...times].flatMap((time) => moments(`${date} ${time}`, zone)));
+    const starts = times.size === 0 ? [] : new Set(anchors.flatMap((anchor) => daysFrom(anchor, zone)));
+    const minutes = [...times].map((time) => minutesOf(time) * minuteMs);
+    return [...starts].flatMap((start) => {
+      const offsets = new Set([offsetAt(start - dayMs, zone), offsetAt(start + 2 * dayMs, zone)]);
+      return [...offsets].flatMap((offset) => minutes.map((minute) => start + minute - offset));
+    });
   });
   return [...dated, ...weekly];
 }
 
-/** The day of this moment and the eight that follow, by the calendar: a day may have 23 or 25 hours. */
-function daysFrom(atMs: number, zone: string): readonly string[] {
-  const first = asUtc(`${wallTime(atMs, zone).slice(0, 10)} 00:00`);
-  return Array.from({ length: 9 }, (_, day) => new Date(first + day * dayMs).toISOString().slice(0, 10));
+/** The beginnings, read as though they were UTC, of the day of this moment and the eight that follow, by the calendar: a day may have 23 or 25 hours. */
+function daysFrom(atMs: number, zone: string): readonly number[] {
+  const first = Math.floor(asUtc(wallTime(atMs, zone)) / dayMs) * dayMs;
+  return Array.from({ length: 9 }, (_, day) => first + day * dayMs);
 }
 
 /** When clocks of the zone show this: one moment, two where they are set, a near one where they never do. */
 function moments(wall: string, zone: string): readonly number[] {
   const utc = asUtc(wall);
-  const offset = (atMs: number) => aheadAllDay(atMs, zone) ?? asUtc(shownBy(atMs, zone)) - atMs;
-  return [utc - offset(utc - dayMs), utc - offset(utc + dayMs)];
+  return [utc - offsetAt(utc - dayMs, zone), utc - offsetAt(utc + dayMs, zone)];
+}
+
+/** How far (ms) the zone's clocks are ahead of UTC. */
+function offsetAt(atMs: number, zone: string): number {
+  return aheadAllDay(atMs, zone) ?? asUtc(shownBy(atMs, zone)) - atMs;
 }
