@@ -21,6 +21,11 @@ function view(
   return { size, servers, slots };
 }
 
+/** Slots that had one server each. */
+function attempted(...slots: readonly number[]): GroupView["slots"] {
+  return new Map(slots.map((slot) => [slot, { attempts: 1, failures: 0, lastFailureMs: 0 }]));
+}
+
 /** The actions in short: `+2.1` creates attempt 1 in slot 2, `-` lets leave, `x` discards a record. */
 function short(group: GroupView, nowMs = 0): string {
   const words = reconcileGroup(group, nowMs).actions.map((a) => {
@@ -41,6 +46,19 @@ test.each<[string, GroupView, string]>([
   ["what serves least leaves first", view(1, [server(1, 1, "starting"), server(2, 1, "ready")]), "-1.1"],
   ["one that leaves is not counted", view(1, [server(1, 1, "leaving")]), "+1.1"],
   ["a quarantined one is not counted", view(1, [server(1, 1, "quarantined")]), "+1.1"],
+  [
+    "one that is being replaced is not counted, and its successor is the next attempt of its slot",
+    {
+      ...view(2, [server(1, 1, "ready"), server(2, 1, "ready")], attempted(1, 2)),
+      replacing: ["shop-1-1-1"],
+    },
+    "+1.2",
+  ],
+  [
+    "one that is being replaced is left alone once its successor is there",
+    { ...view(1, [server(1, 1, "ready"), server(1, 2, "ready")]), replacing: ["shop-1-1-1"] },
+    "",
+  ],
   [
     "a removed group takes everything along",
     view(0, [

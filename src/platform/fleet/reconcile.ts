@@ -84,8 +84,7 @@ export function reconcileGroup(view: GroupView, nowMs: number): GroupPlan {
   const live = view.servers.filter((s) => isLive(s) && !beside.has(s.id)).sort(worstFirst);
   const surplus = live.slice(0, Math.max(0, live.length - view.size));
   const kept = live.slice(surplus.length);
-  const stay = view.servers.filter((s) => isLive(s) && beside.has(s.id));
-  const vacant = vacantSlots(view, [...kept, ...stay], view.size - kept.length);
+  const vacant = vacantSlots(view, kept, view.size - kept.length);
   const due = vacant.filter((v) => v.readyAtMs <= nowMs);
   const later = vacant.filter((v) => v.readyAtMs > nowMs).map((v) => v.readyAtMs);
   return {
@@ -121,7 +120,10 @@ interface Vacancy {
   readonly readyAtMs: number;
 }
 
-/** The lowest free slots, as many as servers are missing. One that is backing off is waited for, not passed over. */
+/**
+ * The lowest free slots, as many as servers are missing. One that is backing off is waited for, not passed over. The slot of a
+ * server that is being replaced is free: its successor is the next attempt there, so that the names say whose place it takes.
+ */
 function vacantSlots(view: GroupView, live: readonly SlotServer[], missing: number): readonly Vacancy[] {
   const taken = new Set(live.map((s) => s.slot));
   const vacant: Vacancy[] = [];
