@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/rollout/release.ts";
-import type { Rollout, WarmRelease } from "../domain/rollout/rollout.ts";
+import type { Rollout, TraceContext, WarmRelease } from "../domain/rollout/rollout.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import { memoryFolder } from "../lib/testing.ts";
 import type { Clock } from "../lib/time/clock.ts";
@@ -70,9 +70,9 @@ export function aDraft(number: number, overrides: Partial<ReleaseDraft> = {}): R
 export function begin(
   store: Store,
   draft: ReleaseDraft,
-  options: { service?: string; supersede?: boolean; target?: string } = {},
+  options: { service?: string; supersede?: boolean; target?: string; trace?: TraceContext } = {},
 ) {
-  const { service = "shop", supersede = false, target } = options;
+  const { service = "shop", supersede = false, target, trace } = options;
   const release: Release = store.draftRelease(service, draft, "ada@example.com");
   const rollout = store.startDeploy({
     release,
@@ -81,7 +81,7 @@ export function begin(
     policy: aPolicy(),
     steps: [{ share: 1, holdMs: 0 }],
     by: anAsker("ada@example.com"),
-    supersede,
+    ...{ supersede, trace },
   });
   return { release, rollout };
 }

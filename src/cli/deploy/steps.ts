@@ -10,6 +10,7 @@ import { climbingOf } from "./climbing.ts";
 import { type CheckedRelease, deployRequest } from "./deploy-request.ts";
 import { handOver } from "./hand-over.ts";
 import { originOf } from "./origin.ts";
+import { type Built, traceOf } from "./trace.ts";
 
 /** The steps of a deploy after its check, in their order. */
 
@@ -21,6 +22,8 @@ export interface ImageToDeploy {
   /** What git says of the files that it was made from; undefined where that is not known. */
   readonly checkout: Parameters<typeof originOf>[1];
   readonly words: string;
+  /** Absent: it was built before. */
+  readonly built?: Built;
 }
 
 /** The named image, or one built now; the controller has it afterwards. */
@@ -54,7 +57,7 @@ async function stored(context: Context, service: string, named: string): Promise
 async function build(context: Context, project: Project): Promise<ImageToDeploy> {
   const built = await buildProject(context, project, { updateLock: false });
   const words = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
-  return { ...built, words };
+  return { ...built, words, built: { ms: built.ms, atMs: context.clock.now() } };
 }
 
 export interface Requested {
@@ -78,6 +81,7 @@ export async function requestDeploy(
     ...deployRequest(project.spec, release, image),
     ...onRelease(options),
     ...origin,
+    ...traceOf(context.env, image.built, context.clock.now()),
     ...(options.supersede ? { supersede: true } : {}),
     ...(options.breakGlass ? { breakGlass: true } : {}),
     climbing: await climbingOf(project),

@@ -113,14 +113,14 @@ interface Next {
 }
 
 function start(store: Store, request: DeployRequest, next: Next, by: Asker): Accepted {
-  const { service, target, count, policy, upkeep, origin, commits, supersede = false } = request;
+  const { service, target, count, policy, upkeep, origin, commits, trace, supersede = false } = request;
   const { release } = next;
   const desired = store.desired(service);
   const adopted = newPolicies(store, request);
   const rollout = store.startDeploy({
     ...next,
     ...(upkeep === undefined ? {} : { upkeep }),
-    ...{ target, count, policy, by, supersede, origin, commits },
+    ...{ target, count, policy, by, supersede, origin, commits, trace },
     ...(raisesDataVersion(servingOf(desired), release)
       ? { rolloutPolicy: { ...policy, onFailure: "stop" } }
       : {}),

@@ -52,6 +52,14 @@ export interface BroughtCommits {
   readonly complete: boolean;
 }
 
+/** For the trace of a rollout: what is known of the time before it. */
+export interface TraceContext {
+  /** The span of another trace that the deploy is part of, such as a pipeline's: ids in hex. */
+  readonly parent?: { readonly traceId: string; readonly spanId: string } | undefined;
+  /** How long the build of its image took, and how long it had been over when the deploy was asked for. */
+  readonly build?: { readonly ms: number; readonly agoMs: number } | undefined;
+}
+
 /** The journey of a service from one release to another. */
 export interface Rollout {
   readonly id: number;

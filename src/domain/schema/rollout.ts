@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JobRun } from "../rollout/job-run.ts";
-import type { BroughtCommits, Origin, Rollout, Verdict } from "../rollout/rollout.ts";
+import type { BroughtCommits, Origin, Rollout, TraceContext, Verdict } from "../rollout/rollout.ts";
 import { rolloutPolicy, steps } from "./spec.ts";
 import { amount, atMs, durationMs, maybe, printable, releaseNumber } from "./values.ts";
 
@@ -19,6 +19,14 @@ export const broughtCommits = z.strictObject({
   newest: z.array(z.strictObject({ id: commitId, atMs })).max(500),
   complete: z.boolean(),
 }) satisfies z.ZodType<BroughtCommits>;
+
+const hexId = (digits: number) =>
+  z.string().regex(new RegExp(`^(?!0+$)[0-9a-f]{${digits}}$`), "an id of a trace");
+
+export const traceContext = z.strictObject({
+  parent: z.strictObject({ traceId: hexId(32), spanId: hexId(16) }).optional(),
+  build: z.strictObject({ ms: durationMs, agoMs: durationMs }).optional(),
+}) satisfies z.ZodType<TraceContext>;
 
 export const verdict = z.object({
   outcome: z.enum(["pass", "fail", "inconclusive"]),

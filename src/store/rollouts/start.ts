@@ -3,7 +3,7 @@ import { type Asker, askerData, askerName, why } from "../../domain/access/actor
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Admission } from "../../domain/policy/admission.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../../domain/rollout/release.ts";
-import type { BroughtCommits, Origin, Rollout } from "../../domain/rollout/rollout.ts";
+import type { BroughtCommits, Origin, Rollout, TraceContext } from "../../domain/rollout/rollout.ts";
 import type { RolloutPolicy, Step } from "../../domain/spec/rollout-policy.ts";
 import { defaultUpkeep, type UpkeepPolicy } from "../../domain/spec/upkeep-policy.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
@@ -36,6 +36,7 @@ export interface StartDeploy {
   readonly by: Asker;
   readonly origin?: Origin | undefined;
   readonly commits?: BroughtCommits | undefined;
+  readonly trace?: TraceContext | undefined;
   /** What changes against the release that serves. */
   readonly changes?: readonly string[];
   /** End a running rollout in favour of this one; otherwise it is in the way. */
@@ -145,6 +146,7 @@ export function addRollout(
     readonly by: Asker;
     readonly origin?: Origin | undefined;
     readonly commits?: BroughtCommits | undefined;
+    readonly trace?: TraceContext | undefined;
     readonly changes?: readonly string[];
     readonly restore?: Rollout["restore"];
     readonly admission?: Admission | undefined;
@@ -160,6 +162,7 @@ export function addRollout(
     by,
     origin,
     commits,
+    trace,
     restore,
     admission,
     changes = [],
@@ -198,6 +201,7 @@ export function addRollout(
       ...(origin === undefined ? {} : { origin }),
       ...(restore === undefined ? {} : { restore }),
       ...(commits === undefined ? {} : { commits }),
+      ...(trace === undefined ? {} : { trace }),
       ...(admission === undefined ? {} : { admission }),
       ...askerData(by),
     },

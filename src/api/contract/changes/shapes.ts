@@ -3,7 +3,7 @@ import { action } from "../../../domain/schema/actions.ts";
 import { admission } from "../../../domain/schema/admission.ts";
 import { climbing } from "../../../domain/schema/candidate.ts";
 import { release, unbuiltRelease, wantedRelease } from "../../../domain/schema/release.ts";
-import { broughtCommits, origin, rollout } from "../../../domain/schema/rollout.ts";
+import { broughtCommits, origin, rollout, traceContext } from "../../../domain/schema/rollout.ts";
 import { rolloutPolicy, upkeepPolicy } from "../../../domain/schema/spec.ts";
 import { amount, atMs, count, maybe, newServiceKey, releaseNumber } from "../../../domain/schema/values.ts";
 import { ChangeService, expect, expectedNow, reason, target } from "../common.ts";
@@ -46,6 +46,9 @@ const Deploy = z.strictObject({
   commits: broughtCommits
     .optional()
     .describe("Commits since the serving release's, for the event log. Absent: not known."),
+  trace: traceContext
+    .optional()
+    .describe("What the trace of the rollout is part of, and the build before it. Absent: not known."),
   supersede,
   breakGlass,
   climbing: climbing.optional().describe("Makes the image a candidate for environments above this one."),

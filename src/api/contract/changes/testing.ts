@@ -40,7 +40,16 @@ const service = "shop";
 /** What they are asked, at least once each. */
 export const changesAsked: AskedOf<typeof changesTable> = {
   check: [aCheckRequest()],
-  deploy: [aDeployRequest()],
+  deploy: [
+    aDeployRequest(),
+    {
+      ...aDeployRequest(),
+      trace: {
+        parent: { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" },
+        build: { ms: 2_000, agoMs: 500 },
+      },
+    },
+  ],
   promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
   candidates: [{}, { service }],
   ladders: [{}],

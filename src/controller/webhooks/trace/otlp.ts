@@ -9,12 +9,16 @@ import type { Attributes, Span } from "./rollout-trace.ts";
 export function traceRequest(spans: readonly Span[], installation: string): object {
   const [root] = spans;
   if (root === undefined) return { resourceSpans: [] };
-  const traceId = hex(16, installation, root.sequence, root.fromMs);
-  const idOf = (kind: string, sequence: number) => hex(8, traceId, kind, sequence);
-  const spanId = ({ parent, sequence }: Span) =>
-    parent === undefined ? idOf("rollout", sequence) : idOf(parent === "rollout" ? "part" : "hold", sequence);
-  const parentOf = ({ parent }: Span) => {
-    if (parent === undefined) return {};
+  const identity = hex(16, installation, root.sequence, root.fromMs);
+  const traceId = root.within?.traceId ?? identity;
+  const idOf = (kind: string, sequence: number) => hex(8, identity, kind, sequence);
+  const spanId = ({ parent, sequence, isBuild = false }: Span) => {
+    if (parent === undefined) return idOf("rollout", sequence);
+    if (isBuild) return idOf("build", sequence);
+    return idOf(parent === "rollout" ? "part" : "hold", sequence);
+  };
+  const parentOf = ({ parent, within }: Span) => {
+    if (parent === undefined) return within === undefined ? {} : { parentSpanId: within.spanId };
     return {
       parentSpanId: parent === "rollout" ? spanId(root) : idOf("part", parent.step),
     };

@@ -1,4 +1,5 @@
 import type { KilnEvent } from "../../../domain/event.ts";
+import type { TraceContext } from "../../../domain/rollout/rollout.ts";
 
 type Value = string | number | boolean;
 export type Attributes = Readonly<Record<string, Value>>;
@@ -10,6 +11,10 @@ export interface Span {
   readonly name: string;
   /** Undefined: the rollout itself. */
   readonly parent: "rollout" | { readonly step: number } | undefined;
+  /** Of the rollout: the span of another trace that it is part of. Absent: none is known. */
+  readonly within?: TraceContext["parent"];
+  /** The build before it, which the log's first entry tells of. */
+  readonly isBuild?: boolean;
   readonly fromMs: number;
   readonly toMs: number;
   readonly attributes: Attributes;
@@ -107,7 +112,25 @@ export function spansOf(events: readonly KilnEvent[]): readonly Span[] {
         return spanBetween(event, end ?? last, name(event));
       }),
   );
-  return [rolloutSpan(first, last, events), ...stepSpans(events, last), ...paired];
+  const { parent, build } = (first.data.trace ?? {}) as TraceContext;
+  const before = build === undefined ? [] : [buildSpan(first, build)];
+  const rollout = rolloutSpan(first, last, events);
+  const fromMs = before[0]?.fromMs ?? rollout.fromMs;
+  return [{ ...rollout, fromMs, within: parent }, ...before, ...stepSpans(events, last), ...paired];
+}
+
+function buildSpan(first: KilnEvent, { ms, agoMs }: NonNullable<TraceContext["build"]>): Span {
+  const name = "build";
+  const toMs = first.atMs - agoMs;
+  return {
+    ...{ sequence: first.sequence, name, parent: "rollout", isBuild: true, events: [] },
+    ...{ fromMs: toMs - ms, toMs },
+    attributes: {
+      [conventional.task]: name,
+      [conventional.taskType]: "build",
+      [conventional.taskResult]: "success",
+    },
+  };
 }
 
 function rolloutSpan(first: KilnEvent, last: KilnEvent, events: readonly KilnEvent[]): Span {

@@ -100,6 +100,22 @@ test("a rollout is a trace: its actions, servers, jobs, steps and holds, as long
   for (const { parentSpanId } of spans.slice(1)) expect(ids).toContain(parentSpanId);
 });
 
+test("a deploy of a pipeline is part of its trace, and has its build", () => {
+  using it = aStore();
+  const parent = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
+  const { rollout } = begin(it.store, aDraft(1), { trace: { parent, build: { ms: 2_000, agoMs: 500 } } });
+  finish(it.store, rollout, "complete", { atMs: it.clock.now() });
+  const [root, build, step] = exported(it.store);
+  const ends = BigInt(it.clock.now() - 500) * 1_000_000n;
+  const begins = `${ends - 2_000_000_000n}`;
+  expect(root).toMatchObject({ name: "RUN shop", parentSpanId: parent.spanId, startTimeUnixNano: begins });
+  expect(build).toMatchObject({ name: "build", parentSpanId: root?.spanId, startTimeUnixNano: begins });
+  expect(build?.endTimeUnixNano).toBe(`${ends}`);
+  expect([root?.traceId, build?.traceId, step?.traceId]).toEqual(Array(3).fill(parent.traceId));
+  expect(new Set([root?.spanId, build?.spanId, step?.spanId]).size).toBe(3);
+  expect(exported(it.store, "there")[0]?.spanId).not.toBe(root?.spanId);
+});
+
 test("a rollout that failed says so, and so does what failed in it", () => {
   using it = aStore();
   rollOut(it, "complete");
