@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { fakeOperations } from "../api/testing.ts";
 import type { Grant } from "../domain/access/access.ts";
 import { parseLoginText } from "../domain/access/login-text.ts";
 import { silentLog } from "../lib/log.ts";
+import { memoryFolder } from "../lib/testing.ts";
 import { aStore } from "../store/testing.ts";
 import { createAccess } from "./access.ts";
 
@@ -25,7 +26,7 @@ const deployer: Grant = { role: "deployer", services: ["shop"], environments: ["
 
 /** A real API over TLS on a free port of this machine, in front of operations that answer with full values. */
 async function aRemote(overrides: Partial<Operations> = {}) {
-  const folder = mkdtempSync("/tmp/kiln-remote-");
+  const folder = memoryFolder("kiln-remote-");
   const opened = aStore();
   const { store, clock } = opened;
   clock.set(Date.now()); // the client looks at the certificate with its own clock

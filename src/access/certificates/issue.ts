@@ -31,6 +31,9 @@ const limitMs = 60_000;
  */
 export async function issue(order: Issue): Promise<Issued> {
   const argv = [process.execPath, "--disable-warning=ExperimentalWarning", worker] as const;
-  const { stdout } = await exec(argv, { input: JSON.stringify(order), timeoutMs: limitMs });
+  // The launcher's: what it holds this process runs as well.
+  const { NODE_COMPILE_CACHE: cache } = process.env;
+  const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
+  const { stdout } = await exec(argv, { env, input: JSON.stringify(order), timeoutMs: limitMs });
   return JSON.parse(stdout) as Issued;
 }

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { createApi } from "../../api/routes/routes.ts";
 import { fakeOperations } from "../../api/testing.ts";
 import { silentLog } from "../../lib/log.ts";
+import { memoryFolder } from "../../lib/testing.ts";
 import { aStore } from "../../store/testing.ts";
 import { createAccess } from "../access.ts";
 
@@ -15,7 +16,7 @@ const local = { actor: { via: "socket", name: "root", uid: 0 } } as const;
 
 /** A real API over TLS, and two services that follow one repository, of which `shop` has a webhook. */
 async function aListener() {
-  const folder = mkdtempSync("/tmp/kiln-pushes-");
+  const folder = memoryFolder("kiln-pushes-");
   const opened = aStore();
   const { store, clock } = opened;
   clock.set(Date.now());

@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -15,6 +6,7 @@ import { readCheckpoint } from "../../audit/checkpoint.ts";
 import { verifyLog } from "../../audit/verify-log.ts";
 import { anAsker } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
+import { memoryFolder } from "../../lib/testing.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { type Auditor, startAuditor } from "./auditor.ts";
@@ -41,7 +33,7 @@ async function restart(meanwhile: () => void = () => {}): Promise<void> {
   start();
 }
 beforeEach(() => {
-  folder = mkdtempSync("/tmp/kiln-n-");
+  folder = memoryFolder("kiln-n-");
   clock = new FakeClock(1_000_000);
   start();
 });

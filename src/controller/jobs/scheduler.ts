@@ -4,6 +4,7 @@ import type { ScheduleSpec } from "../../domain/spec/job-spec.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { Schedule } from "../../lib/time/schedule.ts";
 import type { Store } from "../../store/store.ts";
 
 /** How often schedules are looked at without a cause: a new release may have others. */
@@ -12,6 +13,8 @@ const resyncMs = 5_000;
 const lateMs = 60_000;
 /** Of more missed times than these the number is no longer counted. */
 const mostCounted = 10_000;
+/** So many that have been read are remembered; then all are read again. */
+const mostSchedules = 1_000;
 
 export interface SchedulerOptions {
   readonly store: Store;
@@ -29,6 +32,8 @@ export class Scheduler {
   readonly #stop = new AbortController();
   /** The jobs of a service whose schedules are known, as one text. */
   readonly #known = new Map<ServiceKey, string>();
+  /** By time zone and text: to read a schedule takes longer than to ask it. */
+  readonly #schedules = new Map<string, Schedule>();
   readonly #running: Promise<void>;
 
   constructor(options: SchedulerOptions) {
@@ -80,9 +85,7 @@ export class Scheduler {
   /** Returns the next time; undefined when there is none. */
   async #decide({ service, serving }: DesiredService, spec: ScheduleSpec): Promise<number | undefined> {
     const { store, clock, poke } = this.#o;
-    // The library takes memory, and few services have schedules.
-    const { parseSchedule } = await import("../../lib/time/schedule.ts");
-    const { next } = parseSchedule(spec.schedule, spec.timeZone);
+    const { next } = await this.#scheduleOf(spec);
     const nowMs = clock.now();
     const release = serving ?? 0;
     const decided = store.decided(service, spec);
@@ -96,6 +99,18 @@ export class Scheduler {
     const missed = nowMs - newest > lateMs ? count : count - 1;
     if (store.decideTimes({ service, release, spec, decidedMs: nowMs, dueMs: newest, missed })) poke(service);
     return nextMs;
+  }
+
+  async #scheduleOf({ schedule, timeZone }: ScheduleSpec): Promise<Schedule> {
+    const key = `${timeZone} ${schedule}`;
+    const known = this.#schedules.get(key);
+    if (known !== undefined) return known;
+    // The library takes memory, and few services have schedules.
+    const { parseSchedule } = await import("../../lib/time/schedule.ts");
+    const parsed = parseSchedule(schedule, timeZone);
+    if (this.#schedules.size >= mostSchedules) this.#schedules.clear();
+    this.#schedules.set(key, parsed);
+    return parsed;
   }
 }
 

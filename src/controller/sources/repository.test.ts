@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -13,7 +12,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GitSource } from "../../domain/source.ts";
 import { exec } from "../../lib/process/exec.ts";
-import { freePort } from "../../lib/testing.ts";
+import { freePort, memoryFolder } from "../../lib/testing.ts";
 import { Repository } from "./repository.ts";
 
 let base: string;
@@ -22,7 +21,7 @@ let port: number;
 let server: ChildProcess;
 
 beforeEach(async () => {
-  base = mkdtempSync("/tmp/kiln-source-");
+  base = memoryFolder("kiln-source-");
   project = join(base, "served/shop");
   port = await freePort();
   await exec(["git", "init", "-q", "-b", "main", project]);

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { exec } from "../../lib/process/exec.ts";
+import { memoryFolder } from "../../lib/testing.ts";
 
 const person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"] as const;
 
@@ -22,7 +23,7 @@ export interface TestRepository {
 }
 
 export async function aRepository(): Promise<TestRepository & Disposable> {
-  const base = mkdtempSync("/tmp/kiln-repository-");
+  const base = memoryFolder("kiln-repository-");
   const project = join(base, "served/shop");
   await exec(["git", "init", "-q", "-b", "main", project]);
   const git = async (...args: readonly string[]) =>

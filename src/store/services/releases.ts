@@ -100,11 +100,17 @@ export function selectLastGood(db: Database, service: ServiceKey): number | unde
   )?.number;
 }
 
+function countReleases(db: Database, service: ServiceKey): number {
+  const row = db.get<{ readonly n: number }>("SELECT count(*) AS n FROM releases WHERE service = ?", service);
+  return row?.n ?? 0;
+}
+
 /**
  * Deletes all but the newest `keep` releases, and none that someone keeps, that is serving, the last good one, warm, part of the
  * running rollout, or that of a job's run which has not ended. Returns the deleted numbers.
  */
 export function deleteOldReleases(db: Database, service: ServiceKey, keep: number): readonly number[] {
+  if (countReleases(db, service) <= keep) return []; // so it is at the end of most passes
   return db
     .all<{ readonly number: number }>(
       `DELETE FROM releases WHERE service = ?1 AND kept_at_ms IS NULL
