@@ -47,7 +47,7 @@ const steering = [
   ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],
   ...["holdSource", "resumeSource", "keepRelease"],
 ];
-const deploying = ["check", "deploy", "move", "promotion", "syncSource"];
+const deploying = ["check", "deploy", "giveUp", "move", "promotion", "syncSource"];
 const operating = [
   ...[
     "remove",

@@ -66,7 +66,7 @@ test("neither `local` nor a target with services on it can be removed", () => {
     expect.objectContaining({
       code: "target_in_use",
       message: "The target north has services on it: blog.staging, shop.",
-      hint: "`kiln move SERVICE --target TARGET` moves one; `kiln remove SERVICE` removes it. `kiln status SERVICE` shows what of it is here.",
+      hint: "`kiln move SERVICE --target TARGET` moves one; `kiln remove SERVICE` removes it. `kiln status SERVICE` shows what of it is here. Where the target is dead, `kiln move SERVICE --give-up north` gives up what a service that has moved has here.",
     }),
   );
 });

@@ -101,10 +101,11 @@ function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker): void
     .map(({ key }) => key);
   if (services.length > 0) {
     throw new KilnError("target_in_use", `The target ${name} has services on it: ${services.join(", ")}.`, {
-      hint: `\`kiln move SERVICE --target TARGET\` moves one; \`kiln remove SERVICE\` removes it. \`kiln status SERVICE\` shows what of it is here.`,
+      hint: `\`kiln move SERVICE --target TARGET\` moves one; \`kiln remove SERVICE\` removes it. \`kiln status SERVICE\` shows what of it is here. Where the target is dead, \`kiln move SERVICE --give-up ${name}\` gives up what a service that has moved has here.`,
     });
   }
   db.run("DELETE FROM targets WHERE name = ?", name);
+  db.run("DELETE FROM given_up WHERE target = ?", name);
   db.run("DELETE FROM image_policies WHERE target = ?", name);
   log.append({
     service: undefined,

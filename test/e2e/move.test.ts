@@ -1,5 +1,6 @@
 import { Agent, get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { ChangePlan, ServiceStatus } from "../../src/controller/operations.ts";
 import { TestEngine, whyNoEngine } from "../../src/platform/docker/engine/test-engine.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
@@ -69,7 +70,8 @@ describe.skipIf(why !== undefined)("a service that moves from this machine to a 
 
   beforeAll(async () => {
     [kiln] = await Promise.all([install(), engine.start()]);
-    shop = await littleService(kiln, "shop");
+    // What is left is kept for as long as the tests take.
+    shop = await littleService(kiln, "shop", { keepWarm: "20m" });
     await kiln.ok(["deploy"], { cwd: shop.folder });
     const option = `socket=${engine.socket}`;
     await kiln.ok(["target", "add", "box", "--platform", "docker", "--option", option]);
@@ -122,6 +124,30 @@ describe.skipIf(why !== undefined)("a service that moves from this machine to a 
     await waitUntil(() => load.served > servedBefore + 100, patienceMs, "requests continue");
     expect(await load.end()).toEqual([]);
   }, 600_000);
+
+  test("gives up the target that it has left when that is dead, and clears it when it answers again", async () => {
+    const early = await kiln.run(["move", "shop", "--give-up", "box"]);
+    expect([early.code, early.stderr]).toEqual([3, expect.stringContaining("The target box answers")]);
+    engine.pause();
+    try {
+      const { stdout } = await kiln.ok(["move", "shop", "--give-up", "box", "--plan"]);
+      expect(stdout).toMatch(/servers of release \d+ may still run on box: shop-\d+-1-1, shop-\d+-2-1/);
+      expect((await status())?.givenUp).toBeUndefined();
+      await kiln.ok(["move", "shop", "--give-up", "box", "--reason", "it is dead"]);
+      const given = await kiln.ok(["status", "shop"]);
+      expect(given.stdout).toMatch(/given up +release \d+ may still run on box/);
+      expect((await status())?.move).toBeUndefined();
+    } finally {
+      engine.resume();
+    }
+    await waitUntil(async () => (await status())?.givenUp === undefined, patienceMs, "it is cleared");
+    const path = "/containers/json";
+    const { signal } = new AbortController();
+    expect(await engine.engine.read({ path, query: { all: "true" }, signal }, z.array(z.unknown()))).toEqual(
+      [],
+    );
+    expect(await shop.page()).toBe("one");
+  }, 300_000);
 
   test("is refused where it cannot move, and says what to do", async () => {
     const refused = await kiln.run(["move", "shop", "--target", "local"]);

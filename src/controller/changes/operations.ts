@@ -6,6 +6,7 @@ import type { Change, ChangeParts } from "./change.ts";
 import { requireBeginning } from "./checks.ts";
 import { deploying } from "./deploy.ts";
 import { requireExpected } from "./expected.ts";
+import { givingUp } from "./give-up.ts";
 import { moving } from "./move.ts";
 import { planChange } from "./plan/plan.ts";
 import { promoting } from "./promotion.ts";
@@ -22,6 +23,7 @@ export function createCommands(
   | "plan"
   | "rollback"
   | "move"
+  | "giveUp"
   | "scale"
   | "remove"
   | "abort"
@@ -45,6 +47,7 @@ export function createCommands(
     promotion: (asked, who) => carryOut(parts, asked, () => promoting(parts, asked, askerOf(asked, who))),
     rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),
     move: (asked, who) => carryOut(parts, asked, () => moving(parts, asked, askerOf(asked, who))),
+    giveUp: (asked, who) => carryOut(parts, asked, () => givingUp(parts, asked, askerOf(asked, who))),
     scale: (asked, who) =>
       carryOut(parts, asked, () => scaling(parts, asked.service, asked.count, askerOf(asked, who))),
     remove: (asked, who) => carryOut(parts, asked, () => removing(asked.service, askerOf(asked, who))),
@@ -65,6 +68,8 @@ function changeOf(parts: ChangeParts, { service, change }: PlanRequest, by: Aske
       return promoting(parts, { service, ...change }, by);
     case "move":
       return moving(parts, { service, ...change }, by);
+    case "give-up":
+      return givingUp(parts, { service, ...change }, by);
     case "scale":
       return scaling(parts, service, change.count, by);
     case "remove":

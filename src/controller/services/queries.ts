@@ -162,7 +162,7 @@ function statusOf(
   { glance, there }: { readonly glance: Seen; readonly there: Seen | undefined },
   { vulnerabilities, warnings }: ImageNews,
 ): ServiceStatus {
-  const { service, count, serving, rollout, warm, removed } = desired;
+  const { service, count, serving, rollout, warm, removed, givenUp = [] } = desired;
   const { site, observation = nothing, trouble } = glance;
   const { name, platform } = site.target;
   const groups = observation.groups.filter((g) => g.service === service);
@@ -173,6 +173,7 @@ function statusOf(
     ...(there === undefined || desired.move === undefined
       ? {}
       : { move: moveOf(desired, desired.move, there) }),
+    ...(givenUp.length === 0 ? {} : { givenUp: givenUp.map(({ target, release }) => ({ target, release })) }),
     count,
     serving: serving === undefined ? undefined : desired.releases.get(serving),
     rollout,

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { draftOf } from "../../domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { type TestTargets, testTargets } from "./testing.ts";
@@ -148,6 +148,108 @@ test("a target that is down holds up neither the other one nor its abort, and no
   t.set("north", "up");
   await t.clock.until(() => t.store.desired(service)?.move === undefined);
   expect([serversOn(t, "north"), trafficOn(t, "local")]).toEqual([[], ["shop-3-1-1", "shop-3-2-1"]]);
+});
+
+describe("a target that is dead after the service has left it", () => {
+  const giveUp = (t: TestTargets, target: string) =>
+    t.clock.settle(t.controller.giveUp({ service, target }, by));
+  async function left(target: string, ...others: readonly string[]): Promise<TestTargets> {
+    const t = await testTargets(target, ...others);
+    await t.deployed(service, 1, { target });
+    await moveTo(t, "local");
+    t.set(target, "down");
+    await end(t, "promote");
+    return t;
+  }
+
+  test("holds up no other move once it is given up, and is cleared when it answers again", async () => {
+    await using t = await left("north", "south");
+    const move = t.clock.settle(t.controller.move({ service, target: "south" }, by));
+    await expect(move).rejects.toMatchObject({ hint: expect.stringContaining("--give-up north") });
+    const change = { kind: "give-up", target: "north" } as const;
+    const plan = await t.clock.settle(t.controller.plan({ service, change }, by));
+    expect(plan).toMatchObject({ actions: [], downtime: "none" });
+    expect(plan.byHand?.[0]).toBe("servers of release 1 may still run on north: shop-1-1-1, shop-1-2-1");
+    expect(plan.byHand?.[1]).toContain(`may still answer at port ${8_000 + service.charCodeAt(0)}`);
+    expect(t.store.desired(service)?.move?.target).toBe("north");
+
+    await giveUp(t, "north");
+    await giveUp(t, "north"); // changes nothing
+    expect(t.store.events({ service }).filter(({ kind }) => kind === "service.given-up")).toHaveLength(1);
+    const given = await t.status(service);
+    expect(given).toMatchObject({ givenUp: [{ target: "north", release: 1 }] });
+    expect(given.move).toBeUndefined();
+    await moveTo(t, "south");
+    await end(t, "promote");
+    await t.clock.until(() => t.store.desired(service)?.move === undefined);
+    const sizes = ["north", "local", "south"].map((name) => serversOn(t, name).length);
+    expect(sizes).toEqual([2, 0, 2]);
+
+    await t.stop();
+    await t.start();
+    t.set("north", "up");
+    await t.clock.until(() => t.store.desired(service)?.givenUp === undefined);
+    expect([serversOn(t, "north"), isOpen(t, "north")]).toEqual([[], false]);
+    expect((await t.status(service)).givenUp).toBeUndefined();
+    await moveTo(t, "north");
+    expect(trafficOn(t, "south")).toHaveLength(2);
+  });
+
+  test("can be removed with what is there, and does not hold up the removal of the service", async () => {
+    await using t = await left("north");
+    await expect(t.controller.removeTarget({ target: "north" }, by)).rejects.toMatchObject({
+      code: "target_in_use",
+    });
+    await giveUp(t, "north");
+    await t.controller.removeTarget({ target: "north" }, by);
+    expect(t.store.desired(service)?.givenUp).toBeUndefined();
+    await t.add("west");
+    await moveTo(t, "west");
+    t.set("west", "down");
+    await t.clock.settle(t.controller.abort({ service }, by));
+    await giveUp(t, "west");
+    expect(t.store.rollouts(service)[0]).toMatchObject({ kind: "move", phase: "superseded" });
+    await t.controller.remove({ service }, by);
+    await t.clock.until(() => t.store.desired(service) === undefined);
+    const gone = t.store.events({ service }).find(({ kind }) => kind === "service.gone");
+    expect(gone?.message).toBe("Nothing of shop is left, except what may still run on west.");
+  });
+
+  test("is given up only where there is something, no move goes there, and it does not answer", async () => {
+    await using t = await testTargets("north");
+    await t.deployed(service, 1);
+    t.set("north", "down");
+    await expect(giveUp(t, "north")).rejects.toMatchObject({
+      message: "shop has nothing on the target north to give up.",
+    });
+    await expect(giveUp(t, "nroth")).rejects.toMatchObject({ code: "target_unknown" });
+    t.set("north", "up");
+    await moveTo(t, "north");
+    t.set("north", "down");
+    await expect(giveUp(t, "north")).rejects.toMatchObject({ code: "rollout_running" });
+    t.set("north", "up");
+    await end(t, "promote");
+    await expect(giveUp(t, "local")).rejects.toMatchObject({
+      message: expect.stringContaining("The target local answers"),
+    });
+    expect(t.store.desired(service)).toMatchObject({ givenUp: undefined, move: { target: "local" } });
+  });
+
+  test("has jobs that run there counted as failed, and does not hold up their next run", async () => {
+    await using t = await testTargets("north");
+    await t.deployed(service, 1, { target: "north" });
+    t.world("north").behave("run", { exitAfterMs: 60 * 60_000, exitCode: 0 });
+    await t.clock.settle(t.controller.runJob({ service, command: ["/app", "export"] }, by));
+    const runs = () => t.store.desired(service)?.runs ?? [];
+    await t.clock.until(() => runs().some(({ startedAtMs }) => startedAtMs !== undefined));
+    await moveTo(t, "local");
+    t.set("north", "down");
+    await end(t, "promote");
+    await giveUp(t, "north");
+    expect(runs()).toMatchObject([
+      { end: { outcome: "failed", reason: "was given up with the target north; its result is unknown" } },
+    ]);
+  });
 });
 
 test("a port that both targets have open is closed on the one that is cleared before its servers go", async () => {

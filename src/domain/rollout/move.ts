@@ -13,21 +13,23 @@ export function keptForMs({ keepWarmMs }: RolloutPolicy): number {
 /**
  * The service as one target is to see it; undefined where nothing of it is. On each of its two targets a service that moves is planned like
  * any other: where it comes to as a service that is new there, where it is as one without a rollout, and where it was as one that is
- * kept, and then removed.
+ * kept, and then removed. On a target that was given up it is one that is removed, should that target answer again.
  */
 export function atTarget(desired: DesiredService, target: TargetName): DesiredService | undefined {
-  const { move, rollout } = desired;
-  if (move === undefined) return target === desired.target ? desired : undefined;
+  const { move, rollout, givenUp = [] } = desired;
+  if (move === undefined && givenUp.length === 0) return target === desired.target ? desired : undefined;
   const moving = rollout?.kind === "move" ? rollout : undefined;
   const isHere = (one: { readonly target?: TargetName | undefined }) =>
     (one.target ?? desired.target) === target;
   const here = { taints: desired.taints.filter(isHere), runs: desired.runs?.filter(isHere) };
   if (target === desired.target) return { ...desired, ...here, rollout: moving ? undefined : rollout };
-  if (target !== move.target) return undefined;
   const there: DesiredService = {
     ...{ ...desired, ...here },
     ...{ target, serving: undefined, rollout: undefined, warm: [] },
   };
+  const lost = givenUp.find((one) => one.target === target);
+  if (lost !== undefined) return { ...there, move: { ...lost, keptUntilMs: undefined }, removed: true };
+  if (target !== move?.target) return undefined;
   if (desired.removed) return there;
   if (moving !== undefined) return { ...there, rollout: { ...moving, from: undefined } };
   return left(there, move);

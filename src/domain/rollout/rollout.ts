@@ -117,6 +117,9 @@ export interface Move {
   readonly keptUntilMs: number | undefined;
 }
 
+/** A target that the service has left, and that someone has given up because it did not answer: what may still run there goes when it answers. */
+export type GivenUp = Pick<Move, "target" | "release" | "shared">;
+
 /** What is desired of one service: the planner's first argument. */
 export interface DesiredService {
   readonly service: ServiceKey;
@@ -124,6 +127,8 @@ export interface DesiredService {
   readonly target: TargetName;
   /** The other target that it has servers on. Absent: it does not move, and nothing is left of a move. */
   readonly move?: Move | undefined;
+  /** Absent: none. */
+  readonly givenUp?: readonly GivenUp[] | undefined;
   readonly count: number;
   /** Every kept release, by number. */
   readonly releases: ReadonlyMap<number, Release>;

@@ -8,7 +8,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
 import { deleteUnusedContents } from "../services/contents.ts";
-import { deleteMove, selectMove, upsertMove } from "../services/moves.ts";
+import { deleteGivenUp, deleteMove, selectGivenUp, selectMove, upsertMove } from "../services/moves.ts";
 import { markGood, markServedUntil } from "../services/releases.ts";
 import { deleteService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -40,6 +40,7 @@ export function applyChange(
   switch (change.kind) {
     case "gone":
       if (isOther) return endMove(bench, service, move);
+      if (hasGivenUp(bench, service, at)) return clearGivenUp(bench, service, at);
       // The other target is cleared first: without the service no one would know of it.
       return move === undefined && forgetService(bench, service);
     case "warm-over":
@@ -56,12 +57,33 @@ export function applyChange(
   }
 }
 
+function hasGivenUp({ db }: Workbench, service: ServiceKey, at: TargetName | undefined): at is TargetName {
+  return selectGivenUp(db, service).some(({ target }) => target === at);
+}
+
+/** A target that was given up answers again, and nothing of the service is left there. */
+function clearGivenUp({ db, log }: Workbench, service: ServiceKey, target: TargetName): boolean {
+  const { release } = selectGivenUp(db, service).find((one) => one.target === target) ?? {};
+  deleteGivenUp(db, service, target);
+  const message = `Nothing of ${service} is left on ${target}, which was given up.`;
+  log.append({ service, kind: "service.left", message, data: { target, release } });
+  return true;
+}
+
+/** What may still run on targets that were given up is no longer known after that. */
 function forgetService({ db, log }: Workbench, service: ServiceKey): boolean {
   if (!selectService(db, service)?.removed) return false;
+  const givenUp = selectGivenUp(db, service).map(({ target }) => target);
+  const but = givenUp.length === 0 ? "" : `, except what may still run on ${givenUp.join(", ")}`;
   deleteService(db, service);
   deleteUnusedVersions(db, service);
   deleteUnusedContents(db);
-  log.append({ service, kind: "service.gone", message: `Nothing of ${service} is left.`, data: {} });
+  log.append({
+    service,
+    kind: "service.gone",
+    message: `Nothing of ${service} is left${but}.`,
+    data: { ...(but && { givenUp }) },
+  });
   return true;
 }
 

@@ -6,6 +6,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { selectService } from "../services/services.ts";
 import type { Workbench } from "../workbench.ts";
 import { applyChange } from "./apply.ts";
+import { giveUp } from "./give-up.ts";
 import { selectNewestRollouts, selectOrigin, selectRollout, selectRollouts } from "./rollouts.ts";
 import { requireWay, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { type StartMove, startMove } from "./start-move.ts";
@@ -21,6 +22,8 @@ export interface RolloutStore {
   startRollback(start: StartRollback): Rollout;
   /** Throws `service_unknown`, `service_removing`, `rollout_running`, `target_unknown`, `move_impossible`. */
   startMove(start: StartMove): Rollout;
+  /** Throws `service_unknown`, `target_unknown`, `rollout_running`, `move_impossible`. */
+  giveUp(service: ServiceKey, target: TargetName, by: Asker): void;
   /** Records what the planner decided for a target (absent: where the service is); false when something has happened since that makes it void. */
   apply(service: ServiceKey, change: RecordChange, reason: string, at?: TargetName): boolean;
   /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
@@ -47,6 +50,7 @@ export function rolloutStore(bench: Workbench): RolloutStore {
     startDeploy: (start) => db.transaction(() => startDeploy(bench, start)),
     startRollback: (start) => db.transaction(() => startRollback(bench, start)),
     startMove: (start) => db.transaction(() => startMove(bench, start)),
+    giveUp: (service, target, by) => db.transaction(() => giveUp(bench, service, target, by)),
     apply: (service, change, reason, at) =>
       db.transaction(() => applyChange(bench, service, change, reason, at)),
     abort: (service, by) => db.transaction(() => abort(bench, service, by)),

@@ -9,7 +9,7 @@ import { moveSteps } from "../../domain/rollout/steps.ts";
 import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { selectMove, upsertMove } from "../services/moves.ts";
+import { selectGivenUp, selectMove, upsertMove } from "../services/moves.ts";
 import { selectRelease } from "../services/releases.ts";
 import { requireService, upsertService } from "../services/services.ts";
 import { requireTarget } from "../targets.ts";
@@ -43,6 +43,7 @@ export function startMove(bench: Workbench, start: StartMove): Rollout {
   assert(serving !== undefined && target !== record.target, "what cannot move is refused before");
   const before = selectMove(db, service);
   if (before !== undefined && before.target !== target) throw stillElsewhere(service, before.target);
+  if (selectGivenUp(db, service).some((one) => one.target === target)) throw beingCleared(service, target);
   const kept = before?.keptUntilMs === undefined ? undefined : selectRelease(db, service, before.release);
   const isKept = kept !== undefined && isDeepStrictEqual(draftOf(kept), draftOf(serving));
   const to = isKept ? kept.number : record.lastRelease + 1;
@@ -63,8 +64,16 @@ function stillElsewhere(service: ServiceKey, target: TargetName): KilnError {
     "move_impossible",
     `${service} still has servers on the target ${target}, which it has left.`,
     {
-      hint: `Repeat the command when \`kiln status ${service}\` no longer shows them, or move it back to ${target}.`,
+      hint: `Repeat the command when \`kiln status ${service}\` no longer shows them, or move it back to ${target}. If that target is dead, \`kiln move ${service} --give-up ${target}\` gives them up.`,
       retry: true,
     },
+  );
+}
+
+function beingCleared(service: ServiceKey, target: TargetName): KilnError {
+  return new KilnError(
+    "move_impossible",
+    `What is left of ${service} on the target ${target}, which was given up, has not been removed yet.`,
+    { hint: `Repeat the command when \`kiln status ${service}\` no longer shows it.`, retry: true },
   );
 }

@@ -7,7 +7,7 @@ import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";
 import { selectAllRuns, selectRuns } from "../runs.ts";
 import type { Database } from "../sqlite/database.ts";
 import { selectAllOpenTaints, selectOpenTaints, selectSuspension } from "../taints.ts";
-import { selectAllMoves, selectMove } from "./moves.ts";
+import { selectAllGivenUp, selectAllMoves, selectMove } from "./moves.ts";
 import { selectAllReleases, selectReleases } from "./releases.ts";
 import { type ServiceRecord, selectAllServices, selectService } from "./services.ts";
 
@@ -20,13 +20,14 @@ export function selectDesired(db: Database, service: ServiceKey): DesiredService
     rollout: selectRunningRollout(db, service),
     warm: selectWarm(db, service),
     move: selectMove(db, service),
+    givenUp: selectAllGivenUp(db).get(service),
     taints: selectOpenTaints(db, service),
     runs: selectRuns(db, service),
     suspendedUntilMs: selectSuspension(db),
   });
 }
 
-/** What is desired of every service: seven queries, however many services there are. */
+/** What is desired of every service: eight queries, however many services there are. */
 export function selectAllDesired(db: Database): readonly DesiredService[] {
   const releases = Map.groupBy(selectAllReleases(db), (release) => release.service);
   const rollouts = new Map(selectAllRunningRollouts(db).map((rollout) => [rollout.service, rollout]));
@@ -34,6 +35,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
   const taints = Map.groupBy(selectAllOpenTaints(db), (taint) => taint.service);
   const runs = selectAllRuns(db);
   const moves = selectAllMoves(db);
+  const givenUp = selectAllGivenUp(db);
   const suspendedUntilMs = selectSuspension(db);
   return selectAllServices(db).map((record) => {
     const { service } = record;
@@ -44,6 +46,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
       taints: (taints.get(service) ?? []).map(({ taint }) => taint),
       runs: runs.get(service) ?? [],
       move: moves.get(service),
+      givenUp: givenUp.get(service),
       suspendedUntilMs,
     });
   });
@@ -51,7 +54,10 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
 
 function toDesired(
   record: ServiceRecord,
-  rest: Pick<DesiredService, "rollout" | "warm" | "move" | "taints" | "runs" | "suspendedUntilMs"> & {
+  rest: Pick<
+    DesiredService,
+    "rollout" | "warm" | "move" | "givenUp" | "taints" | "runs" | "suspendedUntilMs"
+  > & {
     readonly releases: readonly Release[];
   },
 ): DesiredService {

@@ -53,6 +53,7 @@ export function selectEqualRelease(
     `SELECT ${columns} FROM releases JOIN services ON services.key = releases.service
      WHERE service = ? AND draft_digest = ? AND (number = serving OR number = last_release)
        AND number NOT IN (SELECT release FROM moves WHERE moves.service = releases.service)
+       AND number NOT IN (SELECT release FROM given_up WHERE given_up.service = releases.service)
      ORDER BY number = serving DESC LIMIT 1`,
     service,
     draftDigest(draft),
@@ -118,6 +119,7 @@ export function deleteOldReleases(db: Database, service: ServiceKey, keep: numbe
          AND number NOT IN (SELECT serving FROM services WHERE key = ?1 AND serving IS NOT NULL)
          AND number NOT IN (SELECT release FROM warm WHERE service = ?1)
          AND number NOT IN (SELECT release FROM moves WHERE service = ?1)
+         AND number NOT IN (SELECT release FROM given_up WHERE service = ?1)
          AND number NOT IN (SELECT release FROM runs WHERE service = ?1 AND end IS NULL)
          AND number NOT IN (SELECT to_release FROM rollouts WHERE service = ?1 AND ended_at_ms IS NULL)
          AND number NOT IN (SELECT from_release FROM rollouts

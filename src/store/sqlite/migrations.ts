@@ -21,7 +21,7 @@ const stateTables = [
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
   ...["access_tokens", "access_invites", "access_listener", "access_rules", "access_used", "access_places"],
-  ...["revoked_images", "channels", "webhooks", "sources", "source_webhooks", "moves"],
+  ...["revoked_images", "channels", "webhooks", "sources", "source_webhooks", "moves", "given_up"],
 ];
 
 /**

@@ -87,6 +87,7 @@ class Run {
       abort: 2,
       deploy: 1,
       scale: 1,
+      die: 2,
       down: 1,
       up: 2,
       fault: 3,
@@ -100,19 +101,25 @@ class Run {
       await this.#t.stop();
       await this.#t.start();
       this.#spoil();
+    } else if (what === "die") {
+      const { move } = this.#desired ?? {};
+      if (move !== undefined) this.#switch(move.target === "local" ? "local" : "north", "down");
+      this.#ask("giveUp");
     } else this.#ask(what);
   }
 
   /** Nobody waits for it: it arrives amid whatever happens then. */
-  #ask(what: "move" | "promote" | "abort" | "deploy" | "scale"): void {
+  #ask(what: "move" | "promote" | "abort" | "deploy" | "scale" | "giveUp"): void {
     const { controller } = this.#t;
     const here = this.#desired?.target ?? "local";
+    const other = here === "local" ? "north" : "local";
     const by = anAsker();
     const asked = {
-      move: () => controller.move({ service, target: here === "local" ? "north" : "local" }, by),
+      move: () => controller.move({ service, target: other }, by),
       promote: () => controller.promote({ service }, by),
       abort: () => controller.abort({ service }, by),
       deploy: () => this.#t.deploy(service, 10 + ++this.#release, { target: here, supersede: true }),
+      giveUp: () => controller.giveUp({ service, target: other }, by),
       scale: () => controller.scale({ service, count: this.#random.int(1, 3) }, by),
     };
     asked[what]().catch((error: unknown) => {
@@ -160,8 +167,8 @@ class Run {
   }
 
   #isAtRest(): boolean {
-    const { rollout, move, warm = [] } = this.#desired ?? {};
-    return rollout === undefined && move === undefined && warm.length === 0;
+    const { rollout, move, givenUp = [], warm = [] } = this.#desired ?? {};
+    return rollout === undefined && move === undefined && givenUp.length === 0 && warm.length === 0;
   }
 
   /** What the end of a move, either way, has to have cleared. */

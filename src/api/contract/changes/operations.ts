@@ -73,6 +73,15 @@ export const changesTable = {
     asks: "Move",
     answers: "Accepted",
   },
+  /** What may still run on a dead target that it has left holds up nothing any more. Throws `move_impossible`, `target_unknown`, `rollout_running`. */
+  giveUp: {
+    method: "POST",
+    path: "/v1/services/:service/give-up",
+    needs: "deploy service",
+    summary: "Gives up a dead target that the service has left; what is left there goes when it answers.",
+    asks: "GiveUp",
+    answers: "Accepted",
+  },
   scale: {
     method: "POST",
     path: "/v1/services/:service/scale",

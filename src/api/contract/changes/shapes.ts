@@ -79,6 +79,10 @@ const Move = ChangeService.extend({
   target: z.string().min(1).max(64).describe("Where the service is to be."),
 });
 
+const GiveUp = ChangeService.extend({
+  target: z.string().min(1).max(64).describe("The one that the service has left."),
+});
+
 const Scale = ChangeService.extend({ count });
 
 const change = z
@@ -95,6 +99,7 @@ const change = z
     }),
     Rollback.pick({ release: true, withData: true }).extend({ kind: z.literal("rollback") }),
     Move.pick({ target: true }).extend({ kind: z.literal("move") }),
+    GiveUp.pick({ target: true }).extend({ kind: z.literal("give-up") }),
     Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
     Promotion.pick({ candidate: true, supersede: true }).extend({ kind: z.literal("promotion") }),
     z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
@@ -207,7 +212,7 @@ const rung = z.object({
 const Rungs = z.array(rung).describe("Ladder by ladder, each from its foot.");
 
 /** What the operations are asked with. */
-export const changesAsks = { Check, Deploy, Move, Plan, Promotion, Rollback, Scale };
+export const changesAsks = { Check, Deploy, GiveUp, Move, Plan, Promotion, Rollback, Scale };
 
 /** What they answer. */
 export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked, Rungs };

@@ -60,6 +60,7 @@ export const changesAsked: AskedOf<typeof changesTable> = {
   ],
   rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
   move: [{ service, target: "north" }],
+  giveUp: [{ service, target: "north", reason: "it is dead" }],
   scale: [{ service, count: 0 }],
   remove: [{ service: "shop.staging" }],
 };
@@ -117,6 +118,7 @@ export const changesAnswered: OperationsOf<typeof changesTable> = {
   }),
   rollback: async () => accepted,
   move: async () => accepted,
+  giveUp: async () => accepted,
   scale: async () => ({ service: "shop", release: 1, rollout: undefined, scaled: undefined }),
   remove: async () => {},
 };

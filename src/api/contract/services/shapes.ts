@@ -82,6 +82,12 @@ const ServiceStatus = z.object({
     .describe(
       "The other target of a service that moves; its servers are among `servers`. Absent: it does not.",
     ),
+  givenUp: z
+    .array(z.object({ target: z.string(), release: releaseNumber }))
+    .optional()
+    .describe(
+      "Targets that were given up after the service had left them: the release may still run there, and goes when the target answers. Absent: none.",
+    ),
   count,
   serving: maybe(release),
   rollout: maybe(rollout),

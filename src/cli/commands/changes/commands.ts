@@ -69,12 +69,14 @@ export function addChangeCommands(program: Command, load: LoadCommand): void {
       "kiln move shop --target prod-eu --plan",
       "kiln move shop --target prod-eu",
       "kiln move shop --finish",
+      "kiln move shop --give-up dead --plan",
     ),
   )
     .argument("[SERVICE]", theOne)
     .option("--target <TARGET>", "where it is to be: its servers come up there and wait")
     .option("--finish", "hand it over to its servers there")
     .option("--abort", "leave it where it is")
+    .option("--give-up <TARGET>", "give up what may still run on a dead target that it has left")
     .option("--no-wait", "do not wait until its servers there are ready, or it is handed over")
     .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)

@@ -14,32 +14,36 @@ interface MoveOptions extends ServiceOptions, ChangeOptions {
   readonly target?: string;
   readonly finish?: boolean;
   readonly abort?: boolean;
+  readonly giveUp?: string;
   readonly wait: boolean;
 }
 
 /** Begins a move, or ends it: handed over, or aborted. */
 export async function run(context: Context, options: MoveOptions, service?: string): Outcome {
-  const { target, finish, abort } = options;
-  const asked = [target, finish, abort].filter((one) => one !== undefined);
+  const { target, finish, abort, giveUp } = options;
+  const asked = [target, finish, abort, giveUp].filter((one) => one !== undefined);
   if (asked.length !== 1)
-    throw new KilnError("usage", "Expected one of `--target TARGET`, `--finish` and `--abort`.", {
-      hint: "`kiln move --help` says what each does.",
-    });
+    throw new KilnError(
+      "usage",
+      "Expected one of `--target TARGET`, `--finish`, `--abort` and `--give-up TARGET`.",
+      {
+        hint: "`kiln move --help` says what each does.",
+      },
+    );
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
+  if (giveUp !== undefined) return leaveBehind(context, client, { key, target: giveUp, options });
   if (target !== undefined) return begin(context, client, { key, target, options });
   return end(context, client, { key, how: finish ? "promote" : "abort", options });
 }
 
-async function begin(
-  context: Context,
-  client: Client,
-  {
-    key,
-    target,
-    options,
-  }: { readonly key: ServiceKey; readonly target: string; readonly options: MoveOptions },
-): Outcome {
+interface Towards {
+  readonly key: ServiceKey;
+  readonly target: string;
+  readonly options: MoveOptions;
+}
+
+async function begin(context: Context, client: Client, { key, target, options }: Towards): Outcome {
   const change = { kind: "move", target } as const;
   if (options.plan) return printPlan(context, client, key, change);
   const { byHand = [] } = await client.plan({ service: key, change });
@@ -51,6 +55,17 @@ async function begin(
   const now = await (await context.connect()).rollout({ id: rollout });
   if (waitsForPromotion(now)) context.output.note("", ...byHandLines(byHand));
   return code;
+}
+
+/** Nothing is left to wait for. */
+async function leaveBehind(context: Context, client: Client, { key, target, options }: Towards): Outcome {
+  const change = { kind: "give-up", target } as const;
+  if (options.plan) return printPlan(context, client, key, change);
+  const { byHand = [] } = await client.plan({ service: key, change });
+  const accepted = await client.giveUp({ service: key, target, ...onRelease(options) });
+  context.output.note(...byHandLines(byHand));
+  context.output.result(accepted, [`${key} has given up what may still run on ${target}.`]);
+  return 0;
 }
 
 /** An abort that leaves the service where it is is what was asked for. */

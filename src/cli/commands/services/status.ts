@@ -130,8 +130,12 @@ function reachFacts({ reach, serving }: ServiceStatus) {
 }
 
 /** What of it is on another target. */
-function moveFacts({ move, rollout }: ServiceStatus, nowMs: number) {
-  if (move === undefined) return [];
+function moveFacts({ move, givenUp = [], rollout }: ServiceStatus, nowMs: number) {
+  const lost = givenUp.map(
+    ({ target, release: number }) =>
+      ["given up", `release ${number} may still run on ${target}, and goes when it answers`] as const,
+  );
+  if (move === undefined) return lost;
   const { target, phase, release, untilMs, addresses } = move;
   const where = `release ${release} on ${target.name}${target.trouble === undefined ? "" : " (not seen)"}`;
   const state = {
@@ -139,7 +143,7 @@ function moveFacts({ move, rollout }: ServiceStatus, nowMs: number) {
     left: `kept for ${formatAge((untilMs ?? nowMs) - nowMs)} more: \`kiln move --target ${target.name}\` moves back`,
     clearing: "going",
   }[phase];
-  return [["move", `${where}, ${[...addresses, state].join(", ")}`] as const];
+  return [["move", `${where}, ${[...addresses, state].join(", ")}`] as const, ...lost];
 }
 
 /** Nothing is said of an image without known vulnerabilities. */

@@ -159,4 +159,15 @@ export const network: readonly string[] = [
   -- Files of this machine and beginnings of URLs that requests over the network may name.
   CREATE TABLE access_places (place TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Targets that services have left, and that someone has given up: what may still run there goes when they answer.
+  CREATE TABLE given_up (
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    shared INTEGER NOT NULL,
+    PRIMARY KEY (service, target),
+    FOREIGN KEY (service, release) REFERENCES releases
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
