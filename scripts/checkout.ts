@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { exec } from "../src/lib/process/exec.ts";
 import { isNeeded } from "../src/lib/runtime-files.ts";
@@ -28,6 +28,11 @@ export async function identityOf() {
   const isReleased = (await git("tag", "--points-at", "HEAD")).split("\n").includes(`v${version}`);
   const isChanged = (await git("status", "--porcelain", "--untracked-files=no")) !== "";
   return { commit, committedAt, isReleased, isChanged };
+}
+
+/** Whether a tracked file is executable: git keeps that, whatever the umask. */
+export function isProgram(path: string): boolean {
+  return (statSync(join(checkout, path)).mode & 0o100) !== 0;
 }
 
 /** Below `root`, where a package's files are put together. */

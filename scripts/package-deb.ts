@@ -25,8 +25,19 @@ import { gzipSync } from "node:zlib";
 import { systemdUnit } from "../src/cli/local-controller/systemd-unit.ts";
 import { exec } from "../src/lib/process/exec.ts";
 import { productionPackages, runtimeFiles } from "../src/lib/runtime-files.ts";
-import { checkout, copyPackage, description, git, identityOf, inCheckout, put, version } from "./checkout.ts";
+import {
+  checkout,
+  copyPackage,
+  description,
+  git,
+  identityOf,
+  inCheckout,
+  isProgram,
+  put,
+  version,
+} from "./checkout.ts";
 import { architectures, controlFile, debianVersion } from "./deb/control.ts";
+import { documentation } from "./deb/documentation.ts";
 import { manPage } from "./deb/man-page.ts";
 
 /** The part that is as in a checkout, in /usr/lib/kiln. */
@@ -61,7 +72,8 @@ function putForTheSystem(root: string, committedAt: Date): void {
     put(root, `usr/share/${path}`, inCheckout(`src/cli/completion/kiln.${shell}`));
   mkdirSync(join(root, "usr/bin"));
   symlinkSync("../lib/kiln/kiln", join(root, "usr/bin/kiln"));
-  symlinkSync("../../../lib/kiln/docs", join(root, "usr/share/doc/kiln/docs"));
+  for (const name of documentation)
+    symlinkSync(`../../../lib/kiln/${name}`, join(root, "usr/share/doc/kiln", name));
 }
 
 function copyright(): string {
@@ -91,8 +103,14 @@ function putControl(root: string, packageVersion: string): void {
     put(root, `DEBIAN/${script}`, inCheckout(`scripts/deb/${script}`));
 }
 
+/** In the order of their names. Symbolic links are not followed, as `recursive` of readdirSync would. */
 function pathsIn(root: string): readonly string[] {
-  return readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+  const below = (folder: string): readonly string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? [path, ...below(path)] : [path];
+    });
+  return [...below("")].sort();
 }
 
 /** A file's is rounded up; anything else counts as one (dpkg-gencontrol). */
@@ -101,15 +119,19 @@ function sizeKiB(path: string): number {
   return stat.isFile() ? Math.ceil(stat.size / 1024) : 1;
 }
 
-const programs =
-  /^(DEBIAN\/(postinst|prerm|postrm)|usr\/lib\/kiln\/(kiln|scripts\/ensure\.sh|.*\/bin\/node))$/;
+const programs = /^(DEBIAN\/(postinst|prerm|postrm)|usr\/lib\/kiln\/(scripts\/ensure\.sh|.*\/bin\/node))$/;
+
+function isExecutable(path: string): boolean {
+  const own = /^usr\/lib\/kiln\/((kiln|examples|contrib).*)$/.exec(path)?.[1];
+  return programs.test(path) || (own !== undefined && isProgram(own));
+}
 
 /** Modes and times do not follow from the umask and the time at which a checkout was made. */
 function evenOut(root: string, committedAt: Date): void {
   for (const path of ["", ...pathsIn(root)]) {
     const found = lstatSync(join(root, path));
     if (!found.isSymbolicLink())
-      chmodSync(join(root, path), found.isDirectory() || programs.test(path) ? 0o755 : 0o644);
+      chmodSync(join(root, path), found.isDirectory() || isExecutable(path) ? 0o755 : 0o644);
     lutimesSync(join(root, path), committedAt, committedAt);
   }
   // Older than what was set up from it: the launcher sees that nothing is to be set up.

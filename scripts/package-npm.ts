@@ -17,11 +17,11 @@ import {
 } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { exec } from "../src/lib/process/exec.ts";
 import { productionPackages, runtimeFiles } from "../src/lib/runtime-files.ts";
-import { checkout, copyPackage, git, identityOf, inCheckout, put, version } from "./checkout.ts";
+import { checkout, copyPackage, git, identityOf, inCheckout, isProgram, put, version } from "./checkout.ts";
 import { packageJson, withJavaScriptNames } from "./npm/content.ts";
 
 /** What only a checkout needs: how it is set up, and the sources of the dashboard. */
@@ -52,7 +52,9 @@ function evenOut(root: string): void {
   chmodSync(root, 0o755);
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    chmodSync(path, entry.isDirectory() || path === join(root, "kiln") ? 0o755 : 0o644);
+    const own =
+      /^(kiln|examples|contrib)(\/|$)/.test(relative(root, path)) && isProgram(relative(root, path));
+    chmodSync(path, entry.isDirectory() || own ? 0o755 : 0o644);
   }
 }
 

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { isNeeded, productionPackages, runtimeFiles } from "../../src/lib/runtime-files.ts";
 import { systemPackages } from "../../src/lib/system-packages.ts";
 import { controlFile, debianVersion } from "./control.ts";
+import { documentation } from "./documentation.ts";
 import { manPage } from "./man-page.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -41,6 +42,34 @@ test("the package has all code of the checkout, and none of its tests", () => {
   expect(code.filter((path) => !kept.has(path))).toEqual([]);
   expect([...kept].filter((path) => /\.test\.|golden|^test|^bench/.test(path))).toEqual([]);
 });
+
+test("each link of the documentation leads to a file of the package, also from /usr/share/doc/kiln", () => {
+  const tracked = execFileSync("git", ["-C", root, "ls-files", "-z"], { encoding: "utf8" }).split("\0");
+  const files = runtimeFiles(tracked);
+  const paths = new Set(files.flatMap((file) => [file, ...foldersOf(file)]));
+  const links = files.filter((file) => file.endsWith(".md")).flatMap(linksIn);
+  expect(links.length).toBeGreaterThan(100);
+  const lost = links.filter(({ to }) => !paths.has(to) || !documentation.some((name) => isBelow(name, to)));
+  expect(lost.map(({ from, to }) => `${from}: ${to}`)).toEqual([]);
+});
+
+/** Of a page, without those to other sites and within the page itself. */
+function linksIn(from: string): readonly { readonly from: string; readonly to: string }[] {
+  const text = readFileSync(join(root, from), "utf8");
+  return [...text.matchAll(/\]\((?![a-z]+:)([^)#\s]+)/g)].map(([, link = ""]) => ({
+    from,
+    to: join(dirname(from), link).replace(/\/$/, ""),
+  }));
+}
+
+function foldersOf(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === "." ? [] : [folder, ...foldersOf(folder)];
+}
+
+function isBelow(name: string, path: string): boolean {
+  return path === name || path.startsWith(`${name}/`);
+}
 
 test("npm packages are the ones of a production set-up, without what only people read", () => {
   const folders = productionPackages(readFileSync(join(root, "package-lock.json"), "utf8"), root);

@@ -5,13 +5,13 @@ import { z } from "zod";
 const kept = [
   /^(kiln|LICENSE|package\.json|package-lock\.json)$/,
   /^scripts\/(ensure\.sh|system-packages\.txt)$/,
-  /^docs\/[^/]+\.md$/,
-  /^examples\/site\//,
+  /^(README|CONTRIBUTING)\.md$/,
+  /^(docs|examples|contrib|schema)\//,
   /^src\//,
 ];
-const leftOut = [/\.test\.tsx?$/, /\/golden\//, /\/test-cluster\/.*\.sh$/];
+const leftOut = [/\.test\.(tsx?|yml)$/, /\/golden\//, /\/test-cluster\/.*\.sh$/];
 
-/** The files of a checkout that Kiln needs to run, and its documentation: no tests. */
+/** The files of a checkout that Kiln needs to run, its documentation and what that leads to: no tests. */
 export function runtimeFiles(tracked: readonly string[]): readonly string[] {
   return tracked.filter((path) => kept.some((it) => it.test(path)) && !leftOut.some((it) => it.test(path)));
 }
