@@ -101,7 +101,7 @@ async function probe(state: StateFolder): Promise<void> {
 
 async function run(state: StateFolder): Promise<void> {
   process.umask(0o077);
-  const setup = readSetup(argument("setup"));
+  const setup = await readSetup(argument("setup"));
   ensureStateFolder(state);
   const code = readCode();
   if (process.argv.includes("--replace")) await endFormer(state);

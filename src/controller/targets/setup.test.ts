@@ -5,12 +5,12 @@ import { silentLog } from "../../lib/log.ts";
 import { aStore } from "../../store/testing.ts";
 import { addTargetsOf, listenAs, readSetup } from "./setup.ts";
 
-function setupOf(text: string) {
+async function setupOf(text: string) {
   const folder = mkdtempSync("/tmp/kiln-");
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "setup.yaml");
   writeFileSync(path, text);
-  const setup = readSetup(path);
+  const setup = await readSetup(path);
   if (setup === undefined) throw new Error("a path has a setup");
   return setup;
 }
@@ -18,12 +18,12 @@ function setupOf(text: string) {
 const north = "targets: { north: { platform: docker, options: { socket: /run/d.sock } } }";
 const platforms = { requireValid: () => {}, open: () => Promise.reject(new Error("opened later")) };
 
-test("targets that are missing are added once; one that is there keeps its options", () => {
+test("targets that are missing are added once; one that is there keeps its options", async () => {
   using it = aStore();
   const { store } = it;
   const parts = { store, platforms, log: silentLog };
-  addTargetsOf(setupOf(north), parts);
-  addTargetsOf(setupOf(north.replace("/run/d.sock", "/run/other.sock")), parts);
+  addTargetsOf(await setupOf(north), parts);
+  addTargetsOf(await setupOf(north.replace("/run/d.sock", "/run/other.sock")), parts);
   expect(store.targets().map(({ name, options }) => [name, options])).toEqual([
     ["local", {}],
     ["north", { socket: "/run/d.sock" }],
@@ -43,14 +43,17 @@ test("a controller that listens as the setup says is left alone", async () => {
     },
   };
   for (const address of [":7443", ":7443", ":7444"])
-    await listenAs(setupOf(`listen: { address: ":${address.slice(1)}", names: [a] }`), { store, operations });
+    await listenAs(await setupOf(`listen: { address: ":${address.slice(1)}", names: [a] }`), {
+      store,
+      operations,
+    });
   expect(asked).toEqual([":7443", ":7444"]);
 });
 
-test("what is wrong in a setup is said with its place", () => {
-  expect(readSetup(undefined)).toBeUndefined();
-  expect(() => setupOf("targets: [north]")).toThrow(/setup\.yaml is not valid: .*targets/);
-  expect(() => setupOf("listen: { port: 1 }")).toThrow(/is not valid/);
-  expect(() => setupOf("a: [")).toThrow(/cannot be read/);
-  expect(() => readSetup("/nonexistent/setup.json")).toThrow(/cannot be read/);
+test("what is wrong in a setup is said with its place", async () => {
+  expect(await readSetup(undefined)).toBeUndefined();
+  await expect(setupOf("targets: [north]")).rejects.toThrow(/setup\.yaml is not valid: .*targets/);
+  await expect(setupOf("listen: { port: 1 }")).rejects.toThrow(/is not valid/);
+  await expect(setupOf("a: [")).rejects.toThrow(/cannot be read/);
+  await expect(readSetup("/nonexistent/setup.json")).rejects.toThrow(/cannot be read/);
 });

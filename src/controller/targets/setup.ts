@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { parse } from "yaml";
 import { z } from "zod";
 import type { Asker, LocalActor } from "../../domain/access/actor.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
@@ -28,13 +27,14 @@ const setupSchema = z.strictObject({
 export type Setup = z.output<typeof setupSchema>;
 
 /** JSON or YAML. Undefined without a path. Throws `usage` with what is wrong in the file. */
-export function readSetup(path: string | undefined): Setup | undefined {
+export async function readSetup(path: string | undefined): Promise<Setup | undefined> {
   if (path === undefined) return undefined;
   const at = (problem: string, cause?: unknown) =>
     new KilnError("usage", `The setup ${path} ${problem}`, {
       hint: "docs/kubernetes.md has an example.",
       cause,
     });
+  const { parse } = await import("yaml"); // 6 MiB that few controllers need
   let content: unknown;
   try {
     content = parse(readFileSync(path, "utf8"));

@@ -52,12 +52,12 @@ test("its pod meets the restricted standard, and its token expires", () => {
   expect(kinds).toEqual(["configMap", "emptyDir", "projected", "secret", "configMap"]);
 });
 
-test("a controller reads its setup, whose target is a valid one; another setup makes another pod", () => {
+test("a controller reads its setup, whose target is a valid one; another setup makes another pod", async () => {
   const folder = mkdtempSync("/tmp/kiln-");
   const text = (some = {}) => objects(some).find(({ kind }) => kind === "ConfigMap").data["setup.json"];
   const path = join(folder, "setup.json");
   writeFileSync(path, text());
-  const setup = readSetup(path);
+  const setup = await readSetup(path);
   rmSync(folder, { recursive: true });
   expect(setup?.listen?.names).toEqual(["kiln.example.com", "kiln.kiln.svc"]);
   const [[name = "", target] = []] = Object.entries(setup?.targets ?? {});
