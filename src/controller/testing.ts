@@ -33,20 +33,23 @@ export class TestInstallation implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
   readonly world = new FakeWorld(this.clock);
   readonly meter = new Meter();
-  readonly folder = memoryFolder("kiln-c-");
+  readonly folder: string;
   /** Versions that name another image than requests say: `<service>:<version>` to digest. */
   readonly versions = new Map<string, ImageDigest>();
   /** By image, the ids of the keys that have signed it. */
   readonly signers = new Map<ImageDigest, readonly string[]>();
   /** What images were built on. */
   readonly bases = new Map<ImageDigest, readonly ImageDigest[]>();
-  readonly #database = join(this.folder, "kiln.db");
+  readonly #database: string;
   store!: Store;
   platform!: Fleet;
   controller!: Controller;
 
-  constructor() {
-    writeBlankDatabase(this.#database);
+  /** `folder`: with the database of another one, whose controller is gone. */
+  constructor(folder?: string) {
+    this.folder = folder ?? memoryFolder("kiln-c-");
+    this.#database = join(this.folder, "kiln.db");
+    if (folder === undefined) writeBlankDatabase(this.#database);
     this.start();
   }
 
