@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { anIssuer, githubClaims, signed } from "../../access/oidc/testing.ts";
-import { anAsker } from "../../domain/testing.ts";
-import { TestInstallation } from "../testing.ts";
+import { anIssuer, githubClaims, signed } from "../../src/access/oidc/testing.ts";
+import { anAsker } from "../../src/domain/testing.ts";
+import { TestInstallation } from "../../src/controller/testing.ts";
 
 const file = (name: string) => new URL(name, import.meta.url).pathname;
 
