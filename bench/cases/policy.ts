@@ -30,6 +30,7 @@ export const policyCase: Case = {
     const starting = (nowMs: number) => ({
       ...{ service: "shop.production", nowMs, reason: "it is time", image: "sha256:1", plan: "sha256:2" },
       ...{ person: { id: "uid 1000", name: "ada" }, pipeline: true },
+      beginner: { kind: "pipelines", names: ["shop-ci"] } as const,
     });
     const policies = (nowMs: number) => ({
       ...{ file, freezes: [], approvals: () => [{ ...approval, atMs: nowMs }] },

@@ -1,9 +1,9 @@
 import { IdentityExchange } from "../../src/access/oidc/exchange.ts";
+import { TestInstallation } from "../../src/controller/testing.ts";
 import { draftOf } from "../../src/domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../src/domain/testing.ts";
 import { toKilnError } from "../../src/lib/errors.ts";
 import { systemClock } from "../../src/lib/time/clock.ts";
-import { TestInstallation } from "../../src/controller/testing.ts";
 
 const pipeline = {
   actor: { via: "token", kind: "ci", name: "shop-ci", token: "abcdefgh", address: "192.0.2.1" },

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { anIssuer, githubClaims, signed } from "../../src/access/oidc/testing.ts";
-import { anAsker } from "../../src/domain/testing.ts";
 import { TestInstallation } from "../../src/controller/testing.ts";
+import { anAsker } from "../../src/domain/testing.ts";
 
 const file = (name: string) => new URL(name, import.meta.url).pathname;
 

@@ -1,4 +1,4 @@
-import { type Asker, personOf } from "../../domain/access/actor.ts";
+import { type Asker, beginnerOf, personOf } from "../../domain/access/actor.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import {
@@ -8,6 +8,7 @@ import {
   policiesFor,
   refusing,
 } from "../../domain/policy/admission.ts";
+import type { NetworkSpec } from "../../domain/spec/network.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
@@ -72,6 +73,8 @@ export interface Beginning {
   readonly breakGlass: boolean;
   /** The digest of its plan; undefined: not made. */
   readonly plan?: string | undefined;
+  /** What its servers may reach; absent: nothing that a policy asks about. */
+  readonly network?: NetworkSpec | undefined;
   /** Undefined: it is not built yet. */
   readonly image?: ImageDigest | undefined;
   readonly nowMs: number;
@@ -83,12 +86,20 @@ export interface Beginning {
  */
 export function verdictOn(
   store: Store,
-  { service, by, breakGlass, image, plan, nowMs }: Beginning,
+  { service, by, breakGlass, image, plan, network, nowMs }: Beginning,
   signed?: Admission | undefined,
 ): Admission | undefined {
   if (breakGlass && by.reason === undefined) throw noReason();
   const { policies } = store;
-  const starting = { service, nowMs, reason: by.reason, image, plan, ...whoStarts(by) };
+  const starting = {
+    service,
+    nowMs,
+    reason: by.reason,
+    image,
+    plan,
+    metadata: network?.metadata,
+    ...whoStarts(by),
+  };
   const begin = decide(starting, {
     ...{ file: policies.file(), freezes: policies.freezes() },
     approvals: (digest) => policies.approvals(digest),
@@ -112,7 +123,7 @@ function eventsForSoak(store: Store, service: ServiceKey, nowMs: number): readon
 }
 
 function whoStarts({ actor }: Asker) {
-  return { person: personOf(actor), pipeline: isPipeline(actor) };
+  return { person: personOf(actor), pipeline: isPipeline(actor), beginner: beginnerOf(actor) };
 }
 
 /** Whether the plan of a rollout has to be known before it may begin. */

@@ -40,7 +40,13 @@ export async function requireBeginning(
     parts.store.requireWay(service, supersede);
     if (begin !== undefined) {
       const { reason, breakGlass = false } = begin;
-      const beginning = { service, by: { actor, reason }, breakGlass, nowMs: parts.clock.now() };
+      const beginning = {
+        service,
+        by: { actor, reason },
+        breakGlass,
+        network: draft.network,
+        nowMs: parts.clock.now(),
+      };
       requireBegin(service, verdictOn(parts.store, beginning));
     }
   }

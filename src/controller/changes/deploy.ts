@@ -43,8 +43,8 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       startable(store);
       return record(store, request, by, () => {
         const { breakGlass = false } = request;
-        const { image } = draft;
-        const beginning = { service, by, breakGlass, image, plan, nowMs: parts.clock.now() };
+        const { image, network } = draft;
+        const beginning = { service, by, breakGlass, image, network, plan, nowMs: parts.clock.now() };
         const admission = verdictOn(store, beginning, admitted(store));
         if (!rehearsed) requireBegin(service, admission);
         return admission;

@@ -164,6 +164,32 @@ test("where only pipelines change, a person needs break-glass", async () => {
   expect((await t.settled()).warnings).toHaveLength(1);
 });
 
+test("only those begin rollouts that the policy names, and only services that it names open a cloud's metadata", async () => {
+  await using t = new TestInstallation();
+  Object.assign(t.platform, { names: true });
+  const open = { draft: { ...draftOf(aRelease(2)), files: [], network: { metadata: true as const } } };
+  await t.deployed(1);
+  await t.deployed(2, open);
+  const text =
+    "policies:\n  none:\n    from: {pipelines: [shop-ci], people: [ben]}\n    metadata: [backup]\n";
+  const said = await t.controller.testPolicy({ name: "new.yaml", text }, ada);
+  expect(said.map(({ refused }) => refused.map(({ kind }) => kind))).toEqual([
+    ["from"],
+    ["from", "metadata"],
+  ]);
+  await t.controller.setPolicy({ name: "policy.yaml", text }, ada);
+  await expect(t.deploy(3, {}, ada)).rejects.toMatchObject({
+    ...{ code: "policy_refused", problems: [{ place: { line: 3 } }] },
+  });
+  const metadata = { code: "policy_refused", problems: [{ place: { line: 4 } }] };
+  await expect(t.deploy(3, { draft: { ...open.draft, version: "3" } }, ben)).rejects.toMatchObject(metadata);
+  await t.deploy(3, {}, pipeline);
+  await t.settled();
+  await t.deploy(4, {}, ben);
+  await t.settled();
+  await t.deploy(5, { breakGlass: true, reason: "CI is down" }, ada);
+});
+
 test("an approval for one service counts for no other", async () => {
   await using t = new TestInstallation();
   const { planOf } = await asking(t, "approvals: {count: 1}");

@@ -2,6 +2,7 @@ import type { Asker } from "../../domain/access/actor.ts";
 import { serviceKey } from "../../domain/ids.ts";
 import { refusing } from "../../domain/policy/admission.ts";
 import type { PromotionCandidate } from "../../domain/policy/candidate.ts";
+import { environmentOf } from "../../domain/policy/policy.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { verdictOn } from "../changes/admission.ts";
@@ -52,9 +53,10 @@ function climbTo(store: Store, rung: Standing, by: Asker, nowMs: number): Climb 
   if (rollout !== undefined) return stays(`Rollout ${rollout} is under way.`);
   try {
     const { candidate } = chosen(store, { service });
-    const { id, image, version } = candidate;
+    const { id, image, version, rungs } = candidate;
+    const network = rungs[environmentOf(service)]?.draft.network;
     if (image === serving?.image) return stays("It has what serves below.");
-    const admission = verdictOn(store, { service, by, breakGlass: false, image, nowMs });
+    const admission = verdictOn(store, { service, by, breakGlass: false, image, network, nowMs });
     // A reason is given with the promotion.
     const refused = refusing(admission?.rules ?? []).filter(({ kind }) => kind !== "reason");
     return { next: { candidate: id, version, refused: [...refused] }, because: undefined };

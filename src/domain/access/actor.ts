@@ -103,6 +103,22 @@ export function personOf(actor: Actor): Person {
   };
 }
 
+/** As what an actor counts where a policy says who may begin a rollout. */
+export interface Beginner {
+  readonly kind: "people" | "pipelines" | "repositories";
+  /** A pipeline has that of each trust rule that let it in. */
+  readonly names: readonly string[];
+}
+
+/** By what the transport proves: a person's name, a pipeline's trust rules, or the repository that a service follows. */
+export function beginnerOf(actor: Actor): Beginner {
+  if (actor.via === "source") return { kind: "repositories", names: [actor.repository] };
+  const isPipeline = actor.via === "token" && actor.kind === "ci";
+  return isPipeline
+    ? { kind: "pipelines", names: actor.name.split("+") }
+    : { kind: "people", names: [actor.name] };
+}
+
 /** Also where only the name is the same: one person may come by several ways. */
 export function isSamePerson(one: Person, other: Person): boolean {
   return one.id === other.id || one.name === other.name;

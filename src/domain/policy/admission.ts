@@ -36,7 +36,16 @@ export interface Admission {
 /** What one policy said. */
 export interface AdmissionRule {
   /** `signature` is about the image, the others are about the beginning of a rollout. */
-  readonly kind: "signature" | "freeze" | "window" | "reason" | "soak" | "approvals" | "pipeline";
+  readonly kind:
+    | "signature"
+    | "freeze"
+    | "window"
+    | "reason"
+    | "soak"
+    | "approvals"
+    | "pipeline"
+    | "from"
+    | "metadata";
   readonly mode: ImagePolicy["mode"];
   readonly passed: boolean;
   /** One clause: `signed by release (4f1c...)`. */

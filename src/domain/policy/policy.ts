@@ -16,10 +16,21 @@ type Rule =
   | { readonly kind: "reason" }
   /** A pipeline begins it, not a person. */
   | { readonly kind: "pipeline" }
+  /** One of these begins it; `*` in a name stands for any characters. */
+  | ({ readonly kind: "from" } & Beginners)
+  /** Only these services, by their own names with `*` for any characters, open the cloud's metadata service to their servers. */
+  | { readonly kind: "metadata"; readonly services: readonly string[] }
   /** Its image has served in that environment, so long (ms) in a row, without rollback or drift. */
   | { readonly kind: "soak"; readonly in: string; readonly forMs: number }
   /** So many persons, other than the one who begins it, have said yes to exactly its plan, each within this time (ms). */
   | { readonly kind: "approvals"; readonly count: number; readonly withinMs: number };
+
+/** Who may begin rollouts, by the names of people, of trust rules, and of repositories that services follow. */
+export interface Beginners {
+  readonly people: readonly string[];
+  readonly pipelines: readonly string[];
+  readonly repositories: readonly string[];
+}
 
 /** The policy file as it was set last. */
 export interface PolicyFile {

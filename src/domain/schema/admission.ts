@@ -30,7 +30,7 @@ export const imagePolicy = z.object(policyFields) satisfies z.ZodType<ImagePolic
 
 const rule = z.object({
   kind: z
-    .enum(["signature", "freeze", "window", "reason", "soak", "approvals", "pipeline"])
+    .enum(["signature", "freeze", "window", "reason", "soak", "approvals", "pipeline", "from", "metadata"])
     .default("signature")
     .describe("`signature` is about the image, the others are about the beginning of a rollout."),
   mode: admissionMode,

@@ -15,6 +15,8 @@ const window = z.union([
 
 const place = { environment: z.string(), line: z.number().int().min(1) };
 
+const names = z.array(z.string());
+
 export const policyRules = z.array(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.enum(["allow", "deny"]), window, ...place }),
@@ -22,6 +24,8 @@ export const policyRules = z.array(
     z.object({
       ...{ kind: z.literal("approvals"), count: z.number().int().min(1), withinMs: durationMs, ...place },
     }),
+    z.object({ kind: z.literal("from"), people: names, pipelines: names, repositories: names, ...place }),
+    z.object({ kind: z.literal("metadata"), services: names, ...place }),
     z.object({ kind: z.literal("soak"), in: z.string(), forMs: durationMs, ...place }),
   ]),
 ) satisfies z.ZodType<readonly PolicyRule[]>;

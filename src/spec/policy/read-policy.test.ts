@@ -66,7 +66,7 @@ test("every mistake is found with its place", () => {
   ).toEqual([
     '2:3 `policies.Production` is not a valid name; expected the name of an environment, "none" for services without one, or "*" for all.',
     '5:5 `policies.production.reason` is the text "yes"; expected the word required.',
-    "6:5 `window` is not a key of `policies.production`; expected one of windows, requires, approvals, changes, reason.",
+    "6:5 `window` is not a key of `policies.production`; expected one of from, windows, requires, approvals, changes, metadata, reason.",
     '8:17 `policies.production.windows[0].allow.days` is the text "mon-fry"; expected days such as mon-fri, or sat, sun.',
     '8:32 `policies.production.windows[0].allow.from` is the text "9:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',
     '8:46 `policies.production.windows[0].allow.to` is the text "25:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',
@@ -100,4 +100,30 @@ test("every mistake is found with its place", () => {
     "1:1 `policies` is missing; expected a mapping from environments to their policies.",
     "1:1 `polices` is not a key of a policy file; expected one of policies.",
   ]);
+});
+
+test("who begins rollouts, and which services open a cloud's metadata", () => {
+  const text = `policies:
+  production:
+    from:
+      pipelines: [shop-ci]
+      repositories: [git.example.com/acme/*]
+    metadata: []
+`;
+  expect(readPolicy("policy.yaml", text)).toEqual([
+    {
+      ...{ kind: "from", environment: "production", line: 3 },
+      ...{ people: [], pipelines: ["shop-ci"], repositories: ["git.example.com/acme/*"] },
+    },
+    { kind: "metadata", environment: "production", line: 6, services: [] },
+  ]);
+  const wrong = (written: string) => problemsOf(`policies:\n  production:\n    ${written}\n`);
+  expect(wrong("from: {}")).toEqual([expect.stringContaining("at least one name under people, pipelines")]);
+  expect(wrong("from: [shop-ci]")).toEqual([expect.stringMatching(/^3:\d+ .*a mapping with people/)]);
+  expect(wrong("from: {identities: [ada]}")).toContainEqual(
+    expect.stringContaining("expected one of people, pipelines, repositories"),
+  );
+  expect(wrong("from: {people: ['']}")).toEqual([expect.stringContaining("the name of a person")]);
+  expect(wrong("metadata: true")).toEqual([expect.stringContaining("a list of services")]);
+  expect(wrong("metadata: [Shop]")).toEqual([expect.stringContaining("the name of a service")]);
 });

@@ -42,7 +42,7 @@ function keysOf(tree: MapTree): KnownKeys {
 
 /** `from: 9` is reported as what was written. */
 function isText(path: Path): boolean {
-  return path.at(-1) === "from" || path.at(-1) === "to";
+  return path.includes("windows") && (path.at(-1) === "from" || path.at(-1) === "to");
 }
 
 function secondDocument(offset: number): SpecFinding {
@@ -61,13 +61,14 @@ class Reader {
 
   rules({ policies }: PolicyDocument): readonly PolicyRule[] {
     return Object.entries(policies).flatMap(
-      ([environment, { windows = [], requires = {}, approvals, changes, reason }]) => {
+      ([environment, { from, windows = [], requires = {}, approvals, changes, metadata, reason }]) => {
         const path = ["policies", environment];
         const at = (...more: Path) => ({
           environment,
           line: this.#line(findSpot(this.#tree, [...path, ...more]).offset),
         });
         return [
+          ...(from === undefined ? [] : [{ kind: "from" as const, ...from, ...at("from") }]),
           ...windows.flatMap((window, index) =>
             this.#windowRules(window, [...path, "windows", index], at("windows", index)),
           ),
@@ -84,6 +85,9 @@ class Reader {
                 },
               ]),
           ...(changes === undefined ? [] : [{ kind: "pipeline" as const, ...at("changes") }]),
+          ...(metadata === undefined
+            ? []
+            : [{ kind: "metadata" as const, services: metadata, ...at("metadata") }]),
           ...(reason === undefined ? [] : [{ kind: "reason" as const, ...at("reason") }]),
         ];
       },

@@ -67,8 +67,35 @@ const windows = leaf.list(
   "windows",
 );
 
+const beginner = (expected: string, example: string) =>
+  leaf
+    .list(leaf.text({ expected, pattern: /^[\x21-\x7e]{1,200}$/, examples: [example] }), "names")
+    .prefault([]);
+
+const from = z
+  .strictObject(
+    {
+      people: beginner("the name of a person, as `kiln whoami` shows it", "ada").describe(
+        "People, by their names as `kiln whoami` shows them.",
+      ),
+      pipelines: beginner("the name of a trust rule", "shop-ci").describe(
+        "Pipelines, by the names of the trust rules that let them in.",
+      ),
+      repositories: beginner(
+        "a repository without protocol and .git, such as git.example.com/acme/shop",
+        "git.example.com/acme/*",
+      ).describe("Git repositories that services follow."),
+    },
+    { error: "a mapping with people, pipelines or repositories" },
+  )
+  .refine(
+    ({ people, pipelines, repositories }) => people.length + pipelines.length + repositories.length > 0,
+    { error: "at least one name under people, pipelines or repositories" },
+  );
+
 export const environmentPolicy = z.strictObject(
   {
+    from: from.optional().describe("Who may begin rollouts."),
     windows: windows.optional().describe("When rollouts may begin."),
     requires: z
       .record(z.string().regex(namePattern, { error: "the name of an environment" }), leaf.duration("1m"), {
@@ -87,6 +114,17 @@ export const environmentPolicy = z.strictObject(
       .literal("ci-only", { error: "the word ci-only" })
       .optional()
       .describe("Only pipelines begin rollouts; people need break-glass."),
+    metadata: leaf
+      .list(
+        leaf.text({
+          expected: "the name of a service, in which * stands for any characters",
+          pattern: /^[a-z*][a-z0-9*-]{0,31}$/,
+          examples: ["backup"],
+        }),
+        "services",
+      )
+      .optional()
+      .describe("The services that may open the cloud's metadata service to their servers; [] for none."),
     reason: z
       .literal("required", { error: "the word required" })
       .optional()

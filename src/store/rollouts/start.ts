@@ -130,12 +130,13 @@ export function startRollback(bench: Workbench, start: StartRollback): Rollout {
 export function addRelease({ db, log }: Workbench, release: Release, last: number, by: Asker): void {
   assert.equal(release.number, last + 1, "a release was drafted before another one was recorded");
   insertRelease(db, release);
-  const { service, number, version, image } = release;
+  const { service, number, version, image, network } = release;
+  const opened = network?.metadata === undefined ? {} : { metadata: network.metadata };
   log.append({
     service,
     kind: "release.created",
     message: `Release ${number} of ${service} was made from version ${version}.`,
-    data: { release: number, version, image, ...askerData(by) },
+    data: { release: number, version, image, ...opened, ...askerData(by) },
   });
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Beginner } from "../../domain/access/actor.ts";
 import type { Freeze, PolicyFile, PolicyRule } from "../../domain/policy/policy.ts";
 import { decide, type Policies } from "./decide.ts";
 
@@ -21,6 +22,7 @@ const aFreeze = (overrides: Partial<Freeze> = {}): Freeze => ({
 });
 const starting = (service = "shop.production", nowMs = now, reason?: string) => ({
   ...{ service, nowMs, reason, person: { id: "uid 1000", name: "ada" }, pipeline: false },
+  beginner: { kind: "people", names: ["ada"] } as Beginner,
 });
 
 test("a freeze concerns its environment, its service or everything, until its end", () => {
@@ -159,4 +161,43 @@ test("where only pipelines change, a person is refused", () => {
     { passed: false, place: "policy.yaml:2", because: "only pipelines change production, and ada is none" },
   ]);
   expect(decide({ ...starting(), pipeline: true }, { ...none, file })).toMatchObject([{ passed: true }]);
+});
+
+test("who begins rollouts is one of those named, each by what the transport proves", () => {
+  const names = { people: ["ada"], pipelines: ["shop-*"], repositories: ["git.example.com/acme/*"] };
+  const file = aFile({ kind: "from", environment: "production", line: 3, ...names });
+  const of = (kind: Beginner["kind"], ...called: string[]) =>
+    decide({ ...starting(), beginner: { kind, names: called } }, { ...none, file });
+  const passes = (kind: Beginner["kind"], ...called: string[]) => of(kind, ...called)[0]?.passed;
+  expect(passes("people", "ada")).toBe(true);
+  expect(passes("people", "ben")).toBe(false);
+  expect(passes("people", "shop-ci")).toBe(false); // a person with a pipeline's name
+  expect(passes("pipelines", "ada")).toBe(false);
+  expect(passes("pipelines", "looking", "shop-ci")).toBe(true); // by one of its trust rules
+  expect(passes("repositories", "git.example.com/acme/shop")).toBe(true);
+  expect(passes("repositories", "git.example.com/acme-evil/shop")).toBe(false);
+  expect(of("people", "ben")).toMatchObject([
+    {
+      ...{ kind: "from", place: "policy.yaml:3", remedy: "Let one of them run this command." },
+      because:
+        "rollouts in production are begun by people ada; pipelines shop-*; repositories git.example.com/acme/*, and ada is not among them",
+    },
+  ]);
+  expect(decide(starting("shop.staging"), { ...none, file })).toEqual([]);
+});
+
+test("a cloud's metadata service is opened to the servers of services that the policy names", () => {
+  const file = (...services: string[]) =>
+    aFile({ kind: "metadata", environment: "production", line: 4, services });
+  const of = (metadata: boolean | undefined, ...services: string[]) =>
+    decide({ ...starting(), metadata }, { ...none, file: file(...services) });
+  expect(of(undefined)).toEqual([]);
+  expect(of(true, "sh*")).toMatchObject([{ kind: "metadata", passed: true, place: "policy.yaml:4" }]);
+  expect(of(true, "backup")).toMatchObject([
+    {
+      ...{ passed: false, remedy: "Remove `network.metadata` from kiln.yaml." },
+      because: "shop opens the cloud's metadata service to its servers, and only backup may",
+    },
+  ]);
+  expect(of(true)).toMatchObject([{ because: expect.stringContaining("and no service may") }]);
 });

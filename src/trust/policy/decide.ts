@@ -1,4 +1,4 @@
-import { isSamePerson, type Person } from "../../domain/access/actor.ts";
+import { isSamePerson } from "../../domain/access/actor.ts";
 import { type ImageDigest, type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
 import type { AdmissionRule } from "../../domain/policy/admission.ts";
 import {
@@ -13,19 +13,15 @@ import {
 import { type Window, windowText } from "../../domain/policy/windows.ts";
 import type { Soak } from "./soak.ts";
 import { nextOpening, openAt } from "./wall-time.ts";
+import { fromVerdict, metadataVerdicts, pipelineVerdict, type StartedBy } from "./who.ts";
 
 /** A rollout that is about to begin. */
-export interface Starting {
-  readonly service: ServiceKey;
+export interface Starting extends StartedBy {
   readonly nowMs: number;
   /** The reason that is given for it. */
   readonly reason: string | undefined;
   /** Undefined: it is not built yet, and what is asked of it is left for later. */
   readonly image?: ImageDigest | undefined;
-  /** Who begins it. */
-  readonly person: Person;
-  /** Whether that is a pipeline. */
-  readonly pipeline: boolean;
   /** The digest of its plan. Undefined: it is not made yet, and approvals are left for later. */
   readonly plan?: string | undefined;
 }
@@ -58,6 +54,8 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
     ),
     ...rules.flatMap((rule) => {
       if (rule.kind === "reason") return [reasonVerdict(starting, at(rule.line))];
+      if (rule.kind === "from") return [fromVerdict(starting, rule, at(rule.line))];
+      if (rule.kind === "metadata") return metadataVerdicts(starting, rule, at(rule.line));
       if (rule.kind === "pipeline") return [pipelineVerdict(starting, rule, at(rule.line))];
       if (rule.kind === "approvals") return approvalVerdicts(starting, rule, at(rule.line), policies);
       return rule.kind === "soak" ? soakVerdicts(starting, rule, at(rule.line), policies) : [];
@@ -164,21 +162,6 @@ function reasonVerdict({ reason }: Starting, place: string): AdmissionRule {
     ...{ kind: "reason", mode: "enforce", passed, place },
     because: passed ? "a reason is given" : "no reason is given",
     ...(passed ? {} : { remedy: "`--reason TEXT` gives one." }),
-  };
-}
-
-function pipelineVerdict(
-  { person, pipeline: passed, service }: Starting,
-  { environment }: PolicyRule,
-  place: string,
-): AdmissionRule {
-  const where = environment === "*" ? service : environment;
-  return {
-    ...{ kind: "pipeline", mode: "enforce", passed, place },
-    because: passed
-      ? `${person.name} is a pipeline`
-      : `only pipelines change ${where}, and ${person.name} is none`,
-    ...(passed ? {} : { remedy: "Let the pipeline of its CI run this command." }),
   };
 }
 

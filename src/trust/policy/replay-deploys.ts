@@ -1,5 +1,5 @@
 import { setImmediate as otherWork } from "node:timers/promises";
-import { type Actor, personOf } from "../../domain/access/actor.ts";
+import { type Actor, beginnerOf, personOf } from "../../domain/access/actor.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Admission, AdmissionRule } from "../../domain/policy/admission.ts";
@@ -39,12 +39,12 @@ export async function replayDeploys(
   for (const event of events) {
     const { service, kind, data, atMs } = event;
     if (service !== undefined && kind === "rollout.started" && data.journey === "deploy") {
-      const { person, reason, pipeline } = askerIn(data);
-      const starting = { service, nowMs: atMs, person, reason, pipeline };
+      const metadata = past.opensMetadata(service, data.to);
+      const starting = { service, nowMs: atMs, ...askerIn(data), metadata };
       const plan = planIn(data);
       const verdicts = decide({ ...starting, plan, image: past.imageOf(service, data.to) }, past.until(atMs));
       const refused = refusing(verdicts).map(plan === noPlan ? withoutPlan : (rule) => rule);
-      deploys.push({ rollout: Number(data.rollout), service, atMs, by: person.name, refused });
+      deploys.push({ rollout: Number(data.rollout), service, atMs, by: starting.person.name, refused });
       await otherWork();
     }
     past.note(event);
@@ -67,6 +67,8 @@ class Past {
   readonly #freezes = new FreezesOfLog();
   readonly #approvals = new Map<unknown, Approval[]>();
   readonly #images = new Map<string, string>();
+  /** Releases whose servers may ask the cloud's metadata service. */
+  readonly #open = new Set<string>();
   readonly #events = new Map<ServiceKey, KilnEvent[]>();
 
   constructor(file: Pick<PolicyFile, "name" | "rules">) {
@@ -83,6 +85,7 @@ class Past {
     }
     if (service === undefined) return;
     if (kind === "release.created") this.#images.set(`${service} ${data.release}`, String(data.image));
+    if (kind === "release.created" && data.metadata === true) this.#open.add(`${service} ${data.release}`);
     const known = this.#events.get(service) ?? [];
     known.push(event);
     this.#events.set(service, known);
@@ -90,6 +93,10 @@ class Past {
 
   imageOf(service: ServiceKey, release: unknown): string | undefined {
     return this.#images.get(`${service} ${release}`);
+  }
+
+  opensMetadata(service: ServiceKey, release: unknown): boolean {
+    return this.#open.has(`${service} ${release}`);
   }
 
   until(atMs: number): Policies {
@@ -107,12 +114,16 @@ function planIn({ admission }: KilnEvent["data"]): string {
 }
 
 /** An actor that another version of Kiln has written, or none, is someone unknown. */
-function askerIn(data: KilnEvent["data"]): Pick<Starting, "reason" | "pipeline" | "person"> {
+function askerIn(data: KilnEvent["data"]): Pick<Starting, "reason" | "pipeline" | "person" | "beginner"> {
   const actor = (data.actor ?? {}) as Partial<Actor>;
   const { reason } = data;
   return {
     person: actor.via === undefined ? { id: "", name: actor.name ?? "unknown" } : personOf(actor as Actor),
     pipeline: isPipeline(actor),
+    beginner:
+      actor.via === undefined
+        ? { kind: "people", names: [actor.name ?? "unknown"] }
+        : beginnerOf(actor as Actor),
     reason: typeof reason === "string" ? reason : undefined,
   };
 }
