@@ -48,6 +48,8 @@ static int groupc;
 static const char *folder = "/";
 static struct { int which; struct rlimit limit; } limits[32];
 static int limitc;
+/* Tables of the kernel's sockets of UDP, and the port that the server is to open; 0: none. */
+static int datagrams[2], datagram_port;
 
 /* On the status port; on the console of a machine that has none. */
 static void tell(const char *format, ...) {
@@ -208,6 +210,7 @@ static void carry_out(const char *name, char **field, int count, size_t length) 
   else if (IS("user", 2)) { uid = atol(field[0]); gid = atol(field[1]); }
   else if (IS("group", 1) && groupc < MOST) groups[groupc++] = atol(field[0]);
   else if (IS("limit", 3) && limitc < 32) { limits[limitc].which = atoi(field[0]); limits[limitc].limit.rlim_cur = strtoull(field[1], NULL, 10); limits[limitc++].limit.rlim_max = strtoull(field[2], NULL, 10); }
+  else if (IS("datagrams", 1)) datagram_port = atoi(field[0]);
   else if (IS("cwd", 1)) folder = field[0];
   else if (IS("env", 1) && envc < 4095) envp[envc++] = field[0];
   else if (IS("arg", 1) && argc < 4095) argv[argc++] = field[0];
@@ -271,6 +274,8 @@ int main(void) {
   else open_ports();
   memory = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
   kernel_log = open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
+  datagrams[0] = open("/proc/net/udp", O_RDONLY | O_CLOEXEC);
+  datagrams[1] = open("/proc/net/udp6", O_RDONLY | O_CLOEXEC);
   tell("booted");
   configure(of_disk ? OF_DISK : OF_HOST);
   serve();

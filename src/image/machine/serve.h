@@ -73,6 +73,21 @@ static long killed_for_memory(void) {
   return at ? atol(at + 9) : 0;
 }
 
+/* Whether the server has its port of UDP open to others. Lines of proc_net(5): `N: ADDRESS:PORT REMOTE:PORT STATE …`. */
+static int has_opened(int table) {
+  static char text[65536];
+  size_t length = 0;
+  char *rest = text, address[40];
+  unsigned number, state;
+  if (table < 0 || lseek(table, 0, SEEK_SET) != 0) return 0;
+  for (ssize_t done; (done = read(table, text + length, sizeof text - 1 - length)) > 0;) length += done;
+  text[length] = 0;
+  for (char *line; (line = strsep(&rest, "\n"));)
+    if (sscanf(line, " %*d: %39[0-9A-F]:%x %*[0-9A-F]:%*x %x", address, &number, &state) == 3 && number == datagram_port && state == 7 && /* TCP_CLOSE: connected to no one */
+        strcmp(address + strlen(address) - 2, "7F") != 0 && strcmp(address, "00000000000000000000000001000000") != 0) return 1;
+  return 0;
+}
+
 /* The server is the first process of its own namespace: when it ends, the kernel ends all the others. */
 static pid_t start(void) {
   if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0 || pipe2(problem, O_CLOEXEC) != 0) fail("making", "pipes");
@@ -111,7 +126,11 @@ static void serve(void) {
   for (pid_t ended = 0; ended != server;) {
     struct pollfd all[] = {{out[0], POLLIN}, {err[0], POLLIN}, {signals, POLLIN}};
     struct signalfd_siginfo got;
-    poll(all, 3, -1);
+    poll(all, 3, datagram_port ? 100 : -1);
+    if (datagram_port && (has_opened(datagrams[0]) || has_opened(datagrams[1]))) {
+      tell("open %d", datagram_port);
+      datagram_port = 0;
+    }
     if (all[0].revents) pump(out[0], output);
     if (all[1].revents) pump(err[0], errors);
     while (read(signals, &got, sizeof got) > 0)

@@ -126,7 +126,7 @@ function isInFolder(path: string): boolean {
 }
 
 function serverOrders({ id, release, image, content, openFiles }: GuestInput): readonly GuestOrder[] {
-  const { shape, service, number } = release;
+  const { shape, service, number, traffic } = release;
   const env = environment({
     id,
     service,
@@ -139,6 +139,7 @@ function serverOrders({ id, release, image, content, openFiles }: GuestInput): r
     ...resourceLimits(shape, openFiles).map(({ name, soft, hard }): GuestOrder => {
       return ["limit", resourceNumbers.indexOf(name), limitNumber(soft), limitNumber(hard)];
     }),
+    ...(traffic?.mode === "udp" && shape.port !== undefined ? [["datagrams", shape.port] as const] : []),
     ...processOrders({ ...image, env }),
   ];
 }

@@ -4,6 +4,7 @@ import { parseEnd } from "../local/server/server-state.ts";
 import { testRelease } from "../local/test-image.ts";
 import { type GuestInput, guestConfig } from "./guest-config.ts";
 import { hypervisorArgv } from "./hypervisor.ts";
+import { openedPorts } from "./vm-host.ts";
 
 const input: GuestInput = {
   id: "shop-1-1-1",
@@ -73,6 +74,18 @@ test("a hypervisor's disks are read-only, and all of 120 layers have a place on 
   const places = argv.flatMap((word) => /^virtio-blk-pci.*addr=(0x[0-9a-f]+\.\d)/.exec(word)?.[1] ?? []);
   expect(new Set(places).size).toBe(120);
   expect(places.map((place) => Number(place.split(".")[0])).filter((slot) => slot >= 31)).toEqual([]);
+});
+
+test("a machine knows the port of UDP to look at, and says when it is open", () => {
+  const orders = (mode: "http" | "udp") => {
+    const release = testRelease("x", { port: 5353 });
+    const traffic = { mode, listen: 53, host: undefined };
+    return readOrders(guestConfig({ ...input, release: { ...release, traffic } }));
+  };
+  expect(orders("udp")).toContainEqual(["datagrams", "5353"]);
+  expect(orders("http").filter(([name]) => name === "datagrams")).toEqual([]);
+  expect(openedPorts("booted\nstarted\n")).toEqual([]);
+  expect(openedPorts("booted\nstarted\nopen 5353\n")).toMatchObject([{ port: 5353, reach: "any" }]);
 });
 
 test.each([

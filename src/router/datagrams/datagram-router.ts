@@ -72,7 +72,7 @@ class KernelRouter {
     const services = await this.#recorded();
     if (services.length === 0) return [];
     if (!(await this.#isAsWritten(services))) return [];
-    await answerLoopback(this.#o, true);
+    if (await answerLoopback(this.#o, true)) this.#tell(`route_localnet of ${this.#o.bridge} was off.`);
     return services;
   }
 
@@ -81,9 +81,13 @@ class KernelRouter {
     const present = await presentTable(this.#o);
     if (present === (await this.#textOf(services))) return true;
     const what = `The packet filter table inet ${tableName(this.#o)} was ${present === undefined ? "deleted" : "changed"}.`;
+    this.#tell(what);
+    return false;
+  }
+
+  #tell(what: string): void {
     this.#o.log.warn(what);
     this.#mended.set(`${what} Kiln repaired it.`, this.#o.clock.elapsed());
-    return false;
   }
 
   async apply(asked: RoutedService): Promise<void> {

@@ -36,13 +36,14 @@ export async function removeTable(link: ServersLink): Promise<void> {
 
 /**
  * Clients at 127.0.0.1 get answers from the bridge only with `route_localnet` (ip-sysctl); the table keeps everything else of
- * servers from that network. Nothing happens while there is no bridge.
+ * servers from that network. Nothing happens while there is no bridge. Resolves to whether it was otherwise.
  */
-export async function answerLoopback({ bridge }: ServersLink, isOn: boolean): Promise<void> {
+export async function answerLoopback({ bridge }: ServersLink, isOn: boolean): Promise<boolean> {
   const file = `/proc/sys/net/ipv4/conf/${bridge}/route_localnet`;
   const wanted = isOn ? "1" : "0";
-  if (!existsSync(file) || (await readTextIfExists(file))?.trim() === wanted) return;
+  if (!existsSync(file) || (await readTextIfExists(file))?.trim() === wanted) return false;
   await writeFile(file, wanted);
+  return true;
 }
 
 const bridged = "net.bridge.bridge-nf-call-iptables";

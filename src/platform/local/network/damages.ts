@@ -93,3 +93,26 @@ export function mendableDamages({
     byIp("the namespace's name removed", `netns del ${namespace}`, /shop-1-1-1's network namespace/),
   ];
 }
+
+/** The same for what leads datagrams of UDP to servers, once there is a service of UDP. */
+export function datagramDamages(bridge: string): readonly Damage[] {
+  const table = `${bridge}-udp`;
+  const byNft = (what: string, args: readonly string[], told: RegExp): Damage => ({
+    ...{ what, done: () => exec(["nft", ...args]), told },
+  });
+  return [
+    byNft("the table of UDP deleted", ["delete", "table", "inet", table], /-udp was deleted/),
+    byNft("all packet filters flushed", ["flush", "ruleset"], /-udp was deleted/),
+    byNft("the table of UDP empty", ["flush", "table", "inet", table], /-udp was changed/),
+    byNft(
+      "a rule of others put first for UDP",
+      ["insert", "rule", "inet", table, "prerouting", "udp", "dport", "53", "drop"],
+      /-udp was changed/,
+    ),
+    {
+      what: "answers to 127.0.0.1 off",
+      done: async () => writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "0"),
+      told: /route_localnet of \S+ was off/,
+    },
+  ];
+}
