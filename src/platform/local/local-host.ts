@@ -196,7 +196,7 @@ function openContext({
     configs,
     network: localNetwork({
       ...{ paths, tag: state.tag, clock, log, lock: shared },
-      inUse: () => isInUse(records),
+      links: () => linksOf(records),
       callers: () => callersOf(records),
     }),
     userNamespaces: userNamespaces(),
@@ -210,8 +210,8 @@ function openContext({
   };
 }
 
-function isInUse(records: ServerRecords): boolean {
-  return records.all().some(({ freed }) => !freed);
+function linksOf(records: ServerRecords): readonly { readonly mtu?: number | undefined }[] {
+  return records.all().filter(({ freed }) => !freed);
 }
 
 function callersOf(records: ServerRecords): readonly Caller[] {

@@ -95,7 +95,7 @@ class KernelRouter {
     // What is written next would hide it.
     if (recorded.length > 0) await this.#isAsWritten(recorded);
     const others = recorded.filter(({ service }) => service !== asked.service);
-    assertNoConflict(asked, others);
+    assertNoConflict(shown(asked), others.map(shown));
     await this.#requirePorts(asked.frontends, recorded);
     await this.#place([...others, asked], recorded);
   }
@@ -110,7 +110,7 @@ class KernelRouter {
     const recorded = await this.#recorded();
     // A service and its preview make room for each other.
     const others = recorded.filter((found) => ownerOf(found.service) !== ownerOf(service));
-    assertNoConflict({ service, frontends }, others);
+    assertNoConflict(shown({ service, frontends }), others.map(shown));
     await this.#requirePorts(frontends, recorded);
     await this.#readFlows(); // without the program for it servers could not leave
   }
@@ -197,6 +197,11 @@ class KernelRouter {
     if (this.#listed?.rules !== rules) this.#listed = { rules, text: await listedAs(this.#o, rules) };
     return this.#listed.text;
   }
+}
+
+/** Without what leads a name there: each name has an address of its own, so services may have one port there. */
+function shown<T extends Pick<RoutedService, "service" | "frontends">>(routed: T): T {
+  return { ...routed, frontends: routed.frontends.filter(({ named }) => named === undefined) };
 }
 
 /** Ports of the machine, open to all. */

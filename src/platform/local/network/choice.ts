@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
@@ -12,17 +13,23 @@ import { whyNoIpv6 } from "./ipv6.ts";
 import { hasWayOut6 } from "./ipv6-parts.ts";
 import { readResolvers } from "./resolvers.ts";
 import { type Route, routesSchema } from "./state.ts";
+import { readUplinkMtu, type ServerLinks, withMtu } from "./uplink.ts";
+
+/** Of Ethernet, while the machine has no way out. */
+const usualMtu = 1500;
 
 export interface Chooser {
   readonly paths: HostPaths;
   readonly tag: string;
-  /** Whether a server has an address of the network. */
-  readonly inUse: () => boolean;
+  /** Of every server that has an address of the network. */
+  readonly links: () => ServerLinks;
 }
 
 const recordSchema = z.object({
   subnet: z.string(),
   mtu: z.int(),
+  /** See `Network`. */
+  bridgeMtu: z.int().optional(),
   /** Absent: the machine has had no IPv6, or an older Kiln has chosen. */
   prefix: z.string().optional(),
   /** What was made with it, as `recordForm` has it. Absent: an older Kiln has made it, or nothing was made yet. */
@@ -31,16 +38,16 @@ const recordSchema = z.object({
 
 /**
  * The addresses of this installation: chosen once and recorded. Another choice is made only while no server uses them and a
- * network of others has come to overlap. An IPv6 prefix is added as soon as the machine has IPv6. Throws `platform_unusable`
+ * network of others has come to overlap. The MTU follows the way out of the machine, and an IPv6 prefix is added as soon as the machine has IPv6. Throws `platform_unusable`
  * when none is free.
  */
 export async function readNetwork(chooser: Chooser): Promise<Network> {
   const { paths, tag } = chooser;
   const before = recordedNetwork(paths, tag);
-  const after = await chosen(chooser, before);
-  if (after !== before) {
-    const { subnet, mtu, ipv6 } = after;
-    const record = { subnet: formatSubnet(subnet), mtu, prefix: ipv6?.prefix };
+  const after = await chosen(chooser, before && (await followed(chooser, before)));
+  if (!isDeepStrictEqual(after, before)) {
+    const { subnet, mtu, bridgeMtu, ipv6 } = after;
+    const record = { subnet: formatSubnet(subnet), mtu, bridgeMtu, prefix: ipv6?.prefix };
     await writeFileAtomic(paths.network, JSON.stringify(record));
   }
   return after;
@@ -51,11 +58,9 @@ export function recordedNetwork(paths: HostPaths, tag: string): Network | undefi
   const record = readRecord(paths);
   const subnet = record && parseSubnet(record.subnet);
   if (record === undefined || subnet === undefined) return undefined;
-  const { mtu, prefix } = record;
-  const network = { tag, subnet, mtu };
-  return prefix === undefined
-    ? network
-    : { ...network, ipv6: { prefix, isOn: whyNoIpv6(mtu) === undefined } };
+  const { mtu, bridgeMtu, prefix } = record;
+  const network = { tag, subnet, mtu, ...(bridgeMtu === undefined ? {} : { bridgeMtu }) };
+  return prefix === undefined ? network : { ...network, ipv6: { prefix, isOn: hasIpv6(network) } };
 }
 
 function readRecord(paths: HostPaths): z.infer<typeof recordSchema> | undefined {
@@ -80,17 +85,26 @@ export async function recordForm(paths: HostPaths, form: string): Promise<void> 
 }
 
 /** Whether the machine has IPv6 by now, and the installation no addresses of it. */
-export function lacksPrefix({ mtu, ipv6 }: Network): boolean {
-  return ipv6 === undefined && whyNoIpv6(mtu) === undefined;
+export function lacksPrefix(network: Network): boolean {
+  return network.ipv6 === undefined && hasIpv6(network);
 }
 
-async function chosen({ tag, inUse }: Chooser, recorded: Network | undefined): Promise<Network> {
-  if (recorded && inUse())
+function hasIpv6({ mtu, bridgeMtu = mtu }: Network): boolean {
+  return whyNoIpv6(bridgeMtu) === undefined;
+}
+
+async function followed({ links }: Chooser, recorded: Network): Promise<Network> {
+  const network = withMtu(recorded, await readUplinkMtu(), links());
+  return network.ipv6 ? { ...network, ipv6: { ...network.ipv6, isOn: hasIpv6(network) } } : network;
+}
+
+async function chosen({ tag, links }: Chooser, recorded: Network | undefined): Promise<Network> {
+  if (recorded && links().length > 0)
     return lacksPrefix(recorded) ? withPrefix(recorded, await readRoutes6(tag)) : recorded;
   const routes = (await readRoutes("-4")).filter((route) => !isOurs(tag, route));
   const isKept = recorded && !takenBy(routes).some((other) => overlap(other, recorded.subnet));
   const network = isKept ? recorded : await choose(tag, routes);
-  if (whyNoIpv6(network.mtu) !== undefined) return network;
+  if (!hasIpv6(network)) return network;
   const others = await readRoutes6(tag);
   const prefix = recorded?.ipv6?.prefix;
   if (prefix === undefined || !isFree(prefix, others)) return withPrefix(network, others);
@@ -108,8 +122,7 @@ async function choose(tag: string, routes: readonly Route[]): Promise<Network> {
       },
     );
   }
-  const mtu = await linkMtu(routes.find(({ dst }) => dst === "default")?.dev);
-  return { tag, subnet, mtu };
+  return { tag, subnet, mtu: (await readUplinkMtu()) ?? usualMtu };
 }
 
 function withPrefix(network: Network, others: readonly string[]): Network {
@@ -143,18 +156,9 @@ async function readRoutes6(tag: string): Promise<readonly string[]> {
 
 /** What servers of this machine have of IPv6. */
 export async function ipv6Words(): Promise<string> {
-  const routes = await readRoutes("-4");
-  const why = whyNoIpv6(await linkMtu(routes.find(({ dst }) => dst === "default")?.dev));
+  const why = whyNoIpv6((await readUplinkMtu()) ?? usualMtu);
   if (why !== undefined) return `no IPv6 in servers: ${why}`;
   return hasWayOut6({ routes6: await readRoutes("-6") })
     ? "IPv6 in servers, outbound by this machine's address; IPv6 forwarding is switched on with the first server and left on"
     : "IPv6 in servers for names of services only, since this machine has no IPv6 default route";
-}
-
-const mtuSchema = z.tuple([z.looseObject({ mtu: z.int() })]);
-
-async function linkMtu(link: string | undefined): Promise<number> {
-  if (link === undefined) return 1500;
-  const { stdout } = await exec(["ip", "-json", "link", "show", "dev", link]);
-  return mtuSchema.parse(JSON.parse(stdout))[0].mtu;
 }

@@ -16,8 +16,10 @@ import { nameWays } from "./names/assignment.ts";
 export interface Network {
   readonly tag: string;
   readonly subnet: Subnet;
-  /** Largest packet in bytes that the way out of the machine takes. */
+  /** Largest packet in bytes that the way out of the machine takes, and so the links of servers that are made now. */
   readonly mtu: number;
+  /** What the bridge takes while a server has a link with less. Absent: `mtu`. */
+  readonly bridgeMtu?: number | undefined;
   /** Absent: none was chosen yet. */
   readonly ipv6?: {
     readonly prefix: UniqueLocalPrefix;
@@ -39,6 +41,8 @@ export interface ServerPort {
   readonly pid: number;
   /** Its address belongs to a machine that its link leads to. */
   readonly isMachine?: boolean;
+  /** Of its link. Absent: it was made by a Kiln that did not record it. */
+  readonly mtu?: number | undefined;
 }
 
 /** Names of what one server has in the kernel's network. */

@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../../lib/log.ts";
@@ -176,6 +177,14 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
     expect(await router.observe(aCall())).toEqual([JSON.parse(JSON.stringify(service))]);
     const other = { ...service, service: "other" };
     await expect(router.apply(other, aCall())).rejects.toMatchObject({ code: "traffic_conflict" });
+    const [open, named] = service.frontends;
+    assert(open && named, "the service has a port and a name");
+    const apart = [
+      { ...open, listen: 54 },
+      { ...named, address: "198.18.9.9" },
+    ];
+    await router.apply({ ...other, frontends: apart }, aCall()); // the same port inside, as its name's
+    await router.remove("other", aCall());
     await router.remove("dns", aCall());
     expect(await presentTable({ bridge })).toBeUndefined();
   });

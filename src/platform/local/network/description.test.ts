@@ -17,6 +17,7 @@ const nothing: NetworkState = {
   ways: new Map(),
   filter: undefined,
   nameFilter: undefined,
+  uplink: undefined,
   resolver: { pid: undefined, files: { config: "", hosts: "", servers: "" } },
   dropping: [],
   forwards: false,
@@ -223,7 +224,7 @@ describe("with IPv6", () => {
     };
     const port = { namespace: "n", link: "k", address: 0x0ac0_0402 };
     const lostWith = (address6: string | undefined, change: Partial<typeof inside>) => {
-      const server = { id: "shop-1-1-1", port: { ...port, address6 }, pid: 1 };
+      const server = { id: "shop-1-1-1", port: { ...port, address6 }, pid: 1, mtu: 1400 };
       const state = { ...whole6, insides: new Map([["shop-1-1-1", { ...inside, ...change }]]) };
       return compareNetwork(describeNetwork({ ...network, ipv6 }, wanted, [server]), state).some(
         ({ words }) => /changed from inside/.test(words),

@@ -37,7 +37,8 @@ export function describeNetwork(
 }
 
 function bridgeParts(network: Network): readonly Part[] {
-  const { tag, subnet, mtu } = network;
+  const { tag, subnet } = network;
+  const mtu = network.bridgeMtu ?? network.mtu;
   const addresses6 = bridgeAddresses6(network);
   const bridge = bridgeName(tag);
   const mac = macAddress(gateway(subnet));
@@ -203,7 +204,8 @@ function divertedBy({ tag, subnet }: Network, { routes, rules }: NetworkState): 
   return causes.length > 0 ? causes.slice(0, 4).join(", ") : "another network overlaps";
 }
 
-function portParts({ tag, subnet, mtu }: Network, { id, port, pid, isMachine }: ServerPort): readonly Part[] {
+function portParts({ tag, subnet }: Network, server: ServerPort): readonly Part[] {
+  const { id, port, pid, isMachine, mtu } = server;
   const bridge = bridgeName(tag);
   const { link, namespace, address, address6 } = port;
   const kept = (holds: (found: Link) => boolean) => (state: NetworkState) => {
@@ -233,7 +235,9 @@ function portParts({ tag, subnet, mtu }: Network, { id, port, pid, isMachine }: 
     mended((found) => found.master !== bridge || isolated(found), "reached other servers", [
       `link set ${link} type bridge_slave isolated on`,
     ]),
-    mended((found) => found.mtu === mtu, `had another MTU than ${mtu}`, [`link set ${link} mtu ${mtu}`]),
+    mended((found) => mtu === undefined || found.mtu === mtu, `had another MTU than ${mtu}`, [
+      `link set ${link} mtu ${mtu}`,
+    ]),
     mended((found) => found.flags.includes("UP"), "was down", [`link set ${link} up`]),
     {
       ...{

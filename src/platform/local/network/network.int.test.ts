@@ -177,6 +177,31 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
       expect(await isReached(servers[0])).toBe(true);
     });
 
+    test("the bridge and new servers follow the MTU of the way out, and servers keep their links", async () => {
+      const mtuOf = async (link: string) => {
+        const { stdout } = await exec(["ip", "-o", "link", "show", "dev", link]);
+        return Number(/ mtu (\d+) /.exec(stdout)?.[1]);
+      };
+      await look();
+      const before = told();
+      await ip("link set world mtu 1400");
+      await look();
+      const later = await t.run("later-1-1-1", answering);
+      const links = () => Promise.all([bridge(), namesOf(servers[0]).link, namesOf(later).link].map(mtuOf));
+      expect(await links()).toEqual([1400, 1500, 1400]);
+      await ip("route replace default via 192.0.2.1 mtu 1380", "link set world mtu 1500");
+      await look();
+      expect(await links()).toEqual([1380, 1500, 1400]);
+      await ip("route replace default via 192.0.2.1");
+      await look();
+      expect(await links()).toEqual([1400, 1500, 1400]);
+      await host.destroy("later-1-1-1", aCall());
+      await look();
+      expect(await mtuOf(bridge())).toBe(1500);
+      expect(told(), "no one has damaged anything").toBe(before);
+      expect(await Promise.all(servers.map(isReached))).toEqual([true, true]);
+    });
+
     test("servers without a link, or changed from inside, are lost, and no others", async () => {
       await ip(`link del ${namesOf(servers[0]).link}`);
       const ids = (await look())

@@ -7,7 +7,14 @@ import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble, NamedWay, OfferedName } from "../../fleet/host.ts";
 import type { HostPaths } from "../paths.ts";
-import { isFormRecorded, lacksPrefix, readNetwork, recordedNetwork, recordForm } from "./choice.ts";
+import {
+  type Chooser,
+  isFormRecorded,
+  lacksPrefix,
+  readNetwork,
+  recordedNetwork,
+  recordForm,
+} from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";
 import { type Broken, compareNetwork } from "./comparison.ts";
 import { describeNetwork } from "./description.ts";
@@ -16,6 +23,7 @@ import { type Caller, nameRules, namesTable } from "./names/rules.ts";
 import type { WantedTables } from "./part.ts";
 import { mendAll, removeNetwork } from "./repair.ts";
 import { linkExists, readState, rulesetOf } from "./state.ts";
+import { isOutdated, uplinkMtuOf } from "./uplink.ts";
 
 /** Without a cause the network is looked at this often, and servers are made relying on the last look; one takes 20 ms of a processor with 100 servers. */
 const slowMs = 9_000;
@@ -55,8 +63,8 @@ export interface NetworkOptions {
   readonly log: Logger;
   /** Held while something is mended outside `ensure`. */
   readonly lock: Lock;
-  /** Whether a server has an address of the network. */
-  readonly inUse: () => boolean;
+  /** Of every server that has an address of the network. */
+  readonly links: Chooser["links"];
   /** Every server that has an address of the network. */
   readonly callers: () => readonly Caller[];
 }
@@ -75,6 +83,7 @@ class MachineNetwork implements LocalNetwork {
   #goodMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #suspected = false;
+  #uplinkMtu: number | undefined;
 
   constructor(options: NetworkOptions) {
     this.#o = options;
@@ -82,13 +91,13 @@ class MachineNetwork implements LocalNetwork {
   }
 
   async ensure(): Promise<Network> {
-    const { paths, tag, clock, inUse } = this.#o;
+    const { paths, tag, clock, links } = this.#o;
     mkdirSync(paths.host, { recursive: true, mode: 0o700 });
     const recorded = recordedNetwork(paths, tag);
     const isGood = !this.#suspected && clock.elapsed() - this.#goodMs < slowMs;
     if (recorded && isGood && !lacksPrefix(recorded) && linkExists(bridgeName(tag))) return recorded;
     const network = await readNetwork(this.#o);
-    const left = await this.#settle(network, [], inUse());
+    const left = await this.#settle(network, [], links().length > 0 && !hasOtherMtu(network, recorded));
     const fatal = left.filter(({ isFatal }) => isFatal);
     if (fatal.length > 0) throw inTheWay(fatal);
     return network;
@@ -104,6 +113,7 @@ class MachineNetwork implements LocalNetwork {
     try {
       if (lacksPrefix(network)) return await this.#addPrefix(servers);
       const broken = await this.#look(network, servers);
+      if (await this.#follow(network)) return await this.verify(servers);
       const isSettled = broken.length === 0 && isFormRecorded(paths, formOf(network));
       const left = isSettled ? [] : await lock(() => this.#settle(network, servers, true));
       this.#lost = new Map(
@@ -123,6 +133,23 @@ class MachineNetwork implements LocalNetwork {
     await this.#o.lock(() => readNetwork(this.#o));
     this.#suspected = true;
     await this.verify(servers);
+  }
+
+  /** The way out of the machine is another one, or takes other packets than before: see `readNetwork`. Resolves to whether that changed anything. */
+  async #follow(network: Network): Promise<boolean> {
+    const { links, lock, log } = this.#o;
+    if (!isOutdated(network, this.#uplinkMtu, links())) return false;
+    return lock(async () => {
+      const now = await readNetwork(this.#o);
+      if (!hasOtherMtu(now, network)) return false;
+      log.info(
+        { mtu: now.mtu, bridge: now.bridgeMtu },
+        "the network of servers follows the MTU of the way out",
+      );
+      await this.#settle(now, [], false);
+      this.#suspected = true;
+      return true;
+    });
   }
 
   suspect(): void {
@@ -218,6 +245,7 @@ class MachineNetwork implements LocalNetwork {
 
   async #look(network: Network, servers: readonly ServerPort[]): Promise<readonly Broken[]> {
     const [wanted, state] = await Promise.all([this.#wanted(network), readState(network, servers)]);
+    this.#uplinkMtu = uplinkMtuOf(state);
     const broken = compareNetwork(describeNetwork(network, wanted, servers), state);
     if (!broken.some(({ isFatal }) => isFatal)) this.#goodMs = this.#o.clock.elapsed();
     return broken;
@@ -239,6 +267,10 @@ class MachineNetwork implements LocalNetwork {
     this.#rulesets.set(table, { rules, text });
     return text;
   }
+}
+
+function hasOtherMtu(network: Network, recorded: Network | undefined): boolean {
+  return network.mtu !== recorded?.mtu || network.bridgeMtu !== recorded.bridgeMtu;
 }
 
 /** A digest of what this Kiln makes of the choice, whatever names and servers there are. */

@@ -17,6 +17,12 @@ import { type ResolverState, readResolver } from "./names/resolver.ts";
 import { namesTable } from "./names/rules.ts";
 import { readResolvers } from "./resolvers.ts";
 
+/**
+ * The machine is asked by which link it would reach this address: default routes, the halves that a VPN takes (0.0.0.0/1) and `ip rule` all count then.
+ * One of the root name servers (root hints of IANA); nothing is sent there.
+ */
+export const somewhere = "198.41.0.4";
+
 /** What `ip -json -details address` prints of a link, as far as it matters here: ip-address(8). */
 const linkSchema = z.object({
   ifname: z.string(),
@@ -37,6 +43,7 @@ const linkSchema = z.object({
 });
 
 const routeSchema = z.object({
+  metrics: z.array(z.object({ mtu: z.int().optional() })).optional(),
   type: z.string().default("unicast"),
   dst: z.string(),
   dev: z.string().optional(),
@@ -69,6 +76,8 @@ export interface NetworkState {
   readonly rules: readonly RoutingRule[];
   /** By address of the subnet: the link that the machine's packets to it leave by. Those without a route are absent. */
   readonly ways: ReadonlyMap<string, string | undefined>;
+  /** By which link the machine reaches the world. Absent: by none. */
+  readonly uplink: Route | undefined;
   /** Our packet filter table, as nft lists it; undefined when it is not there. */
   readonly filter: string | undefined;
   /** The same of the table that leads names to services. */
@@ -142,7 +151,7 @@ function isOn(files: readonly string[]): boolean {
   return files.every((file) => readIfThere(file)?.trim() === "1");
 }
 
-type IpState = Pick<NetworkState, "links" | "routes" | "routes6" | "rules" | "ways">;
+type IpState = Pick<NetworkState, "links" | "routes" | "routes6" | "rules" | "ways" | "uplink">;
 
 async function readIp(network: Network, ports: readonly ServerPort[]): Promise<IpState> {
   const prefix = prefixOf(network);
@@ -155,6 +164,7 @@ async function readIp(network: Network, ports: readonly ServerPort[]): Promise<I
     "route show table all root ::/0",
     "rule show",
     ...addresses.map((a) => `route get ${a}`),
+    `route get ${somewhere}`,
   ];
   const argv = ["ip", "-json", "-details", "-force", "-batch", "-"] as const;
   // Where there is no route to an address, ip says so on stderr, and continues with the next line.
@@ -163,6 +173,7 @@ async function readIp(network: Network, ports: readonly ServerPort[]): Promise<I
     .trim()
     .split("\n")
     .map((line): unknown => JSON.parse(line || "[]"));
+  const found = ways.flatMap((way) => routesSchema.parse(way));
   return {
     links: new Map(
       z
@@ -173,7 +184,8 @@ async function readIp(network: Network, ports: readonly ServerPort[]): Promise<I
     routes: routesSchema.parse(routes),
     routes6: routesSchema.parse(routes6),
     rules: z.array(ruleSchema).parse(rules),
-    ways: new Map(ways.flatMap((way) => routesSchema.parse(way)).map(({ dst, dev }) => [dst, dev])),
+    ways: new Map(found.filter(({ dst }) => dst !== somewhere).map(({ dst, dev }) => [dst, dev])),
+    uplink: found.find(({ dst }) => dst === somewhere),
   };
 }
 

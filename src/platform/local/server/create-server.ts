@@ -108,6 +108,7 @@ function newRecord(
     bootId: bootId(),
     address: formatAddress(address),
     ...(address6 === undefined ? {} : { address6 }),
+    mtu: network.mtu,
     gateway: formatAddress(gateway(network.subnet)),
     root: root.name,
     layers: root.layers.map(({ name }) => name),

@@ -13,6 +13,8 @@ const recordSchema = recordBase.extend({
   address: z.string(),
   /** Absent: it was made without IPv6. */
   address6: z.string().optional(),
+  /** Largest packet in bytes that its link takes. Absent: it was made by a Kiln that did not record it. */
+  mtu: z.int().optional(),
   /** The machine's own address on the bridge. Absent in records of Kiln 0.1. */
   gateway: z.string().optional(),
   /** Name of its root file system, and of the layers below it. */

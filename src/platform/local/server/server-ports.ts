@@ -24,6 +24,7 @@ export function serverPorts(
         port: { ...portOf(network, id, address), address6: record.address6 },
         pid: running.process.pid,
         isMachine: host.runtime.inside === "machine",
+        mtu: record.mtu,
       },
     ];
   });
