@@ -65,6 +65,20 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect((await list()).map((s) => s.id).sort()).toEqual(servers.map((s) => s.id).sort());
     });
 
+    test("it says what running servers use, and nothing of others", async ({ skip }) => {
+      const { usage } = subject.host;
+      if (usage === undefined) return skip("this host does not know what its servers use");
+      const [running, stopped] = [await create(1), await create(2)];
+      await subject.host.stop(stopped.id, 2000, call);
+      const read = () => usage.read([running.id, stopped.id, subject.server(3).id], call);
+      const used = await eventually(subject, "what the running server uses", async () => {
+        const found = (await read()).get(running.id);
+        return (found?.memoryBytes ?? 0) > 0 && (found?.cpuMs ?? 0) > 0 && found;
+      });
+      expect(used.memoryBytes).toBeLessThan(4 * 2 ** 30);
+      expect([...(await read()).keys()]).toEqual([running.id]);
+    });
+
     test("a stopped server keeps its record and its lines; stopping it again is not an error", async () => {
       const { id } = await create(1);
       await eventually(subject, "its first line", async () => (await lines(id)).includes("hello"));

@@ -29,7 +29,8 @@ export async function containerUsage(
     const path = `/containers/${container}/stats`;
     const query = { stream: "0", "one-shot": "1" };
     const answer = await engine.read({ path, query, accept: [404], signal }, stats);
-    return answer === undefined ? [] : [[id, usageOf(answer)] as const];
+    const usage = answer === undefined ? undefined : usageOf(answer);
+    return usage?.memoryBytes === undefined ? [] : [[id, usage] as const];
   });
   return new Map(found.flat());
 }
