@@ -26,6 +26,7 @@ import { overrideWarnings } from "../policy/override-warnings.ts";
 import { sourceWarnings } from "../sources/warnings.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
+import { byService } from "./by-service.ts";
 import { overviewOf } from "./overview.ts";
 import { phasesOf } from "./phases.ts";
 import { reachOf } from "./reach.ts";
@@ -117,12 +118,14 @@ async function allServices(parts: QueryParts): Promise<ServiceStatus[]> {
   const services = store.desiredAll();
   const used = new Set(services.flatMap(({ target, move }) => (move ? [target, move.target] : [target])));
   const glances = new Map(
-    await Promise.all([...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const)),
+    await Promise.all(
+      [...used].map(async (name) => [name, byService(await glanceAt(targets.named(name)))] as const),
+    ),
   );
   const all = await Promise.all(
     services.map(async (desired) => {
-      const glance = glances.get(desired.target);
-      const there = desired.move && glances.get(desired.move.target);
+      const glance = glances.get(desired.target)?.(desired.service);
+      const there = desired.move && glances.get(desired.move.target)?.(desired.service);
       return glance && statusOf(store, desired, { glance, there }, await newsOf(parts, desired, "known"));
     }),
   );

@@ -78,7 +78,7 @@ export class Follower {
   }
 
   #source(): GitSource | undefined {
-    return this.#parts.store.sources.all().find(({ service }) => service === this.#service);
+    return this.#parts.store.sources.find(this.#service);
   }
 
   async #turn(signal: AbortSignal): Promise<number | undefined> {

@@ -5,7 +5,7 @@ import type { Store } from "../../store/store.ts";
 
 /** For `kiln status`: a repository that is not followed now. */
 export function sourceWarnings(store: Store, service: ServiceKey): readonly ServiceWarning[] {
-  const source = store.sources.all().find((one) => one.service === service);
+  const source = store.sources.find(service);
   const trouble = source && sourceTrouble(source);
   return trouble === undefined ? [] : [{ service, ...trouble }];
 }

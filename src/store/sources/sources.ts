@@ -17,6 +17,8 @@ import { findSource, requireSource, selectSources } from "./rows.ts";
 export interface SourceStore {
   /** By service. */
   all(): readonly GitSource[];
+  /** Undefined where the service follows none. */
+  find(service: ServiceKey): GitSource | undefined;
   /** Throws `source_unknown`. */
   one(service: ServiceKey): GitSource;
   /** Throws `source_taken`. */
@@ -49,6 +51,7 @@ export function openSources(bench: Workbench): SourceStore {
   const changing = <Result>(work: () => Result) => db.transaction(work);
   return {
     all: () => selectSources(db),
+    find: (service) => findSource(db, service),
     one: (service) => requireSource(bench.db, service),
     add: (service, spec, by) => changing(() => insert(bench, service, spec, by)),
     remove: (service, by) => changing(() => remove(bench, service, by)),
