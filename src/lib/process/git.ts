@@ -2,14 +2,16 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   openSync,
   readlinkSync,
   readSync,
+  realpathSync,
   statSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../errors.ts";
 import { exec } from "./exec.ts";
 import { closedEnvironment, closedGit } from "./git-closed.ts";
@@ -32,6 +34,7 @@ export interface Checkout {
  */
 export async function readCheckout(folder: string, signal?: AbortSignal): Promise<Checkout | undefined> {
   try {
+    if (!hasRepository(folder)) return undefined;
     const ask = askGit(folder, signal);
     const [refs, tree, index] = await Promise.all([
       ask(["show-ref", "--head", "--tags", "--dereference"]),
@@ -58,6 +61,14 @@ export async function readCheckout(folder: string, signal?: AbortSignal): Promis
     signal?.throwIfAborted();
     if (error instanceof KilnError || isErrno(error, "EACCES")) return undefined;
     throw error;
+  }
+}
+
+/** Whether git would look for a work tree at all: gitrepository-layout(5), a folder or file `.git` there or above. Saves three processes. */
+function hasRepository(folder: string): boolean {
+  for (let at = realpathSync(folder); ; at = dirname(at)) {
+    if (existsSync(join(at, ".git"))) return true;
+    if (at === dirname(at)) return false;
   }
 }
 
