@@ -417,6 +417,14 @@ describe.skipIf(!kubectl)("a controller in the cluster, as `kiln install kuberne
     await shop.configure({});
   }, 600_000);
 
+  test("an installation that the cluster refuses is refused before an image is pushed", async () => {
+    // No registry listens there.
+    const wanted = ["--registry", "http://127.0.0.1:9/kiln", "--storage", "2Gi"];
+    const apply = ["--apply", "--kubeconfig", cluster.kubeconfig];
+    const { code, stderr } = await kiln.run(["install", "kubernetes", ...wanted, ...apply]);
+    expect([code === 0, stderr]).toEqual([false, expect.stringContaining("updates to statefulset spec")]);
+  });
+
   test("its pod may end amid a rollout: the next one continues, and nothing is lost", async () => {
     await shop.setPage("two");
     const lost = await inside.lostDuring("shop", port, async () => {

@@ -22,6 +22,13 @@ const plurals: Readonly<Record<string, string>> = {
   StatefulSet: "statefulsets",
 };
 
+/** Asks the cluster whether it would take each object, and changes nothing. Throws what `Api` throws. */
+export async function tryAll(user: Installer, objects: readonly ClusterObject[]): Promise<void> {
+  const api = kubernetesApi(user);
+  // What is in a namespace that is not there yet cannot be tried.
+  for (const object of objects) await apply(api, object, user.signal, { tried: true });
+}
+
 /** Makes each object, or makes it what is given; may be repeated. Throws what `Api` throws; what was applied before stays. */
 export async function applyAll(
   user: Installer,
@@ -30,18 +37,24 @@ export async function applyAll(
 ): Promise<void> {
   const api = kubernetesApi(user);
   for (const object of objects) {
-    await api.read(
-      {
-        ...{ method: "PATCH", path: pathOf(object), body: object, signal: user.signal },
-        ...{
-          contentType: "application/apply-patch+yaml",
-          query: { fieldManager: installer, force: "true" },
-        },
-      },
-      z.unknown(),
-    );
+    await apply(api, object, user.signal, { tried: false });
     applied(object);
   }
+}
+
+async function apply(
+  api: Api,
+  object: ClusterObject,
+  signal: AbortSignal,
+  { tried }: { readonly tried: boolean },
+): Promise<void> {
+  const query = { fieldManager: installer, force: "true", ...(tried ? { dryRun: "All" } : {}) };
+  const contentType = "application/apply-patch+yaml";
+  const accept = tried && object.metadata.namespace !== undefined ? [404] : [];
+  await api.read(
+    { method: "PATCH", path: pathOf(object), body: object, contentType, query, accept, signal },
+    z.unknown(),
+  );
 }
 
 function pathOf({ apiVersion, kind, metadata: { name, namespace } }: ClusterObject): string {
