@@ -84,6 +84,7 @@ async function picture(
   await page.getByLabel("Colours").selectOption(theme);
   await act?.(page);
   await settled(page);
+  await page.locator(".clock.live").waitFor();
   const height = Number(await page.evaluate("document.documentElement.scrollHeight"));
   const size = { width, height: Math.min(most, act === undefined ? height : 900) };
   await page.setViewportSize(size);

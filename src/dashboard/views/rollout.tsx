@@ -67,10 +67,14 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       )}
       <h2>Steps</h2>
       <StepRail rollout={rollout} />
-      <h2>Traffic over time</h2>
-      <SharesPicture rollout={rollout} events={events} />
-      <h2>Servers over time</h2>
-      <LifelinesPicture events={lives} fromMs={startedAtMs} untilMs={untilMs} />
+      {log.value !== undefined && (
+        <>
+          <h2>Traffic over time</h2>
+          <SharesPicture rollout={rollout} events={events} />
+          <h2>Servers over time</h2>
+          <LifelinesPicture events={lives} fromMs={startedAtMs} untilMs={untilMs} />
+        </>
+      )}
       {changes.length > 0 && (
         <>
           <h2>What changes</h2>
@@ -83,11 +87,15 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       )}
       <Jobs jobs={rollout.jobs} />
       <h2>What happened</h2>
-      <Events
-        events={withoutRepeats(
-          events.filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress"),
-        ).toReversed()}
-      />
+      <Answered held={log}>
+        {() => (
+          <Events
+            events={withoutRepeats(
+              events.filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress"),
+            ).toReversed()}
+          />
+        )}
+      </Answered>
     </>
   );
 }

@@ -90,7 +90,8 @@ export function isStranger({ process }: Subject, pid: number): boolean {
 
 export function stranger(pid: number, where: string): Difference {
   const culprit = culpritOf(pid);
-  const detail = `pid ${pid} (${culprit.name}) came into ${where} from outside`;
+  const named = culprit.name === "" ? "" : ` (${culprit.name})`; // one that has ended has none
+  const detail = `pid ${pid}${named} came into ${where} from outside`;
   return { kind: "process", subject: `pid ${pid}`, detail, culprit };
 }
 
