@@ -180,7 +180,7 @@ test("who begins rollouts is one of those named, each by what the transport prov
     {
       ...{ kind: "from", place: "policy.yaml:3", remedy: "Let one of them run this command." },
       because:
-        "rollouts in production are begun by people ada; pipelines shop-*; repositories git.example.com/acme/*, and ada is not among them",
+        "rollouts of production are begun by people ada; pipelines shop-*; repositories git.example.com/acme/*, and ada is not among them",
     },
   ]);
   expect(decide(starting("shop.staging"), { ...none, file })).toEqual([]);

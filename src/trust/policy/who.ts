@@ -22,7 +22,7 @@ export function pipelineVerdict(
   { environment }: PolicyRule,
   place: string,
 ): AdmissionRule {
-  const where = environment === "*" ? service : environment;
+  const where = whereOf(environment, service);
   return {
     ...{ kind: "pipeline", mode: "enforce", passed, place },
     because: passed
@@ -39,7 +39,7 @@ export function fromVerdict(
   place: string,
 ): AdmissionRule {
   const passed = beginner.names.some((name) => rule[beginner.kind].some((form) => matches(form, name)));
-  const where = rule.environment === "*" ? service : rule.environment;
+  const where = whereOf(rule.environment, service);
   const listed = (["people", "pipelines", "repositories"] as const)
     .filter((kind) => rule[kind].length > 0)
     .map((kind) => `${kind} ${rule[kind].join(", ")}`)
@@ -48,8 +48,8 @@ export function fromVerdict(
   return {
     ...{ kind: "from", mode: "enforce", passed, place },
     because: passed
-      ? `${who} may begin rollouts in ${where}`
-      : `rollouts in ${where} are begun by ${listed}, and ${who} is not among them`,
+      ? `${who} may begin rollouts of ${where}`
+      : `rollouts of ${where} are begun by ${listed}, and ${who} is not among them`,
     ...(passed ? {} : { remedy: "Let one of them run this command." }),
   };
 }
@@ -72,4 +72,9 @@ export function metadataVerdicts(
       ...(passed ? {} : { remedy: "Remove `network.metadata` from kiln.yaml." }),
     },
   ];
+}
+
+/** The environment that a rule is for, where it names one. */
+function whereOf(environment: string, service: ServiceKey): string {
+  return environment === "*" || environment === "none" ? service : environment;
 }
