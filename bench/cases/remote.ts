@@ -149,7 +149,7 @@ function tokenChecks(): Figure {
 }
 
 function openedStore(): Disposable & { readonly store: Store } {
-  const file = aDatabasePath();
+  const file = aDatabasePath("disk");
   const store = openStore(file.path, { clock: systemClock });
   return {
     store,

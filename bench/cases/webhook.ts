@@ -22,7 +22,7 @@ export const webhookCase: Case = {
   async run(workshop) {
     const receiver = fork(worker, { execArgv: ["--disable-warning=ExperimentalWarning"] });
     const [port] = await once(receiver, "message");
-    using file = aDatabasePath();
+    using file = aDatabasePath("disk");
     const store = openStore(file.path, { clock: systemClock });
     try {
       const url = `http://127.0.0.1:${port}/`;

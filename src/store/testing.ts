@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/rollout/release.ts";
 import type { Rollout, TraceContext, WarmRelease } from "../domain/rollout/rollout.ts";
@@ -24,9 +25,10 @@ export function aClock(startMs = 1_000): TestClock {
   };
 }
 
-/** A path for a database in a folder of its own, which goes with it. */
-export function aDatabasePath(): Disposable & { readonly path: string } {
-  const folder = memoryFolder("kiln-store-");
+/** A path for a database in a folder of its own, which goes with it; on a disk for what measures how long it is waited for. */
+export function aDatabasePath(on: "memory" | "disk" = "memory"): Disposable & { readonly path: string } {
+  const prefix = "kiln-store-";
+  const folder = on === "memory" ? memoryFolder(prefix) : mkdtempSync(join(tmpdir(), prefix));
   return {
     path: join(folder, "kiln.db"),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
