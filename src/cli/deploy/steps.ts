@@ -10,7 +10,7 @@ import { climbingOf } from "./climbing.ts";
 import { type CheckedRelease, deployRequest } from "./deploy-request.ts";
 import { handOver } from "./hand-over.ts";
 import { originOf } from "./origin.ts";
-import { type Built, traceOf } from "./trace.ts";
+import { type FinishedBuild, traceOf } from "./trace.ts";
 
 /** The steps of a deploy after its check, in their order. */
 
@@ -23,7 +23,7 @@ export interface ImageToDeploy {
   readonly checkout: Parameters<typeof originOf>[1];
   readonly words: string;
   /** Absent: it was built before. */
-  readonly built?: Built;
+  readonly built?: FinishedBuild;
 }
 
 /** The named image, or one built now; the controller has it afterwards. */

@@ -2,7 +2,7 @@ import type { TraceContext } from "../../domain/rollout/rollout.ts";
 import { parseTraceparent } from "../../domain/rollout/trace-context.ts";
 
 /** How long a build took, and when it was over (Unix time in ms). */
-export interface Built {
+export interface FinishedBuild {
   readonly ms: number;
   readonly atMs: number;
 }
@@ -13,7 +13,7 @@ export interface Built {
  */
 export function traceOf(
   env: Readonly<Record<string, string | undefined>>,
-  built: Built | undefined,
+  built: FinishedBuild | undefined,
   nowMs: number,
 ): { readonly trace?: TraceContext } {
   const parent = parseTraceparent(env.TRACEPARENT ?? "");

@@ -1,7 +1,7 @@
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { PackedImage } from "../../contract/images.ts";
 import { groupName } from "./names.ts";
-import type { Place } from "./places.ts";
+import type { PodVolume } from "./pod-volumes.ts";
 import { sleepProgram } from "./sleep-program.ts";
 
 const defaultGraceMs = 10_000;
@@ -37,7 +37,7 @@ export function leavingOf(input: Leaving): object {
 }
 
 /** What the pause needs in the pod. */
-export function leavingPlaces(input: Leaving): readonly Place[] {
+export function leavingVolumes(input: Leaving): readonly PodVolume[] {
   if (leavingProgram(input) === undefined) return [];
   const items = [{ key: programName, path: programName, mode: 0o555 }];
   // A server that ends at once is better than one that does not start.
@@ -50,7 +50,7 @@ export function leavingPlaces(input: Leaving): readonly Place[] {
   ];
 }
 
-/** Content of the ConfigMap that `leavingPlaces` names, by its key; undefined where none is needed. */
+/** Content of the ConfigMap that `leavingVolumes` names, by its key; undefined where none is needed. */
 export function leavingProgram(input: Leaving): Readonly<Record<string, Uint8Array>> | undefined {
   if (!pauses(input) || sleepsItself(input)) return undefined;
   const bytes = sleepProgram(input.image.architecture, leavingSeconds);

@@ -16,7 +16,6 @@ import {
   previewName,
   trafficSelector,
 } from "./names.ts";
-import { fileItem, secretItem } from "./places.ts";
 import {
   commonLabels,
   containerName,
@@ -26,6 +25,7 @@ import {
   podTemplate,
   type TemplateInput,
 } from "./pod.ts";
+import { fileItem, secretItem } from "./pod-volumes.ts";
 
 export interface GroupInput extends TemplateInput {
   readonly group: GroupSpec;

@@ -2,9 +2,9 @@ import type { Release } from "../../../domain/rollout/release.ts";
 import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
 import type { ImageProcess, PackedImage } from "../../contract/images.ts";
 import { environment } from "../../linux/environment.ts";
-import { graceOf, graceWithLeaving, leavingOf, leavingPlaces, seconds } from "./leaving.ts";
+import { graceOf, graceWithLeaving, leavingOf, leavingVolumes, seconds } from "./leaving.ts";
 import { groupName, key, nameOf, type Owner, ownerLabels } from "./names.ts";
-import { type Place, placesOf, secretItem } from "./places.ts";
+import { type PodVolume, secretItem, volumesOf } from "./pod-volumes.ts";
 
 /** The name of the one container that each pod has, and of the port that it listens on. */
 export const containerName = "server";
@@ -67,7 +67,7 @@ export function podTemplate(input: TemplateInput): object {
       ...podSpec(input, {
         ...{ content: groupName(release.service, release.number), command: input.image.argv },
         more: { ...probeOf(release.health, release.shape.port), ...leavingOf(input) },
-        ...{ graceSeconds: graceWithLeaving(input), places: leavingPlaces(input) },
+        ...{ graceSeconds: graceWithLeaving(input), volumes: leavingVolumes(input) },
       }),
       restartPolicy: "Always",
       topologySpreadConstraints: [
@@ -104,7 +104,7 @@ export function oneOffPod(input: PodInput, own: OneOffInput): object {
       annotations: { [key.service]: release.service, ...annotations },
     },
     spec: {
-      ...podSpec(input, { content: name, command, more: {}, graceSeconds: graceOf(release), places: [] }),
+      ...podSpec(input, { content: name, command, more: {}, graceSeconds: graceOf(release), volumes: [] }),
       restartPolicy: "Never",
       ...(deadlineMs === undefined ? {} : { activeDeadlineSeconds: seconds(deadlineMs) }),
     },
@@ -120,15 +120,15 @@ interface Process {
   /** Until it is killed, from when it is to end. */
   readonly graceSeconds: number;
   /** Besides the volumes of the release. */
-  readonly places: readonly Place[];
+  readonly volumes: readonly PodVolume[];
 }
 
 function podSpec(
   { release, image, reference, pullSecret, minor }: PodInput,
-  { content, command, more, graceSeconds, places: others }: Process,
+  { content, command, more, graceSeconds, volumes: others }: Process,
 ): object {
   const { shape } = release;
-  const places = [...placesOf(release, content), ...others];
+  const volumes = [...volumesOf(release, content), ...others];
   return {
     containers: [
       {
@@ -141,7 +141,7 @@ function podSpec(
           : { ports: [{ name: containerName, containerPort: shape.port, protocol: "TCP" }] }),
         resources: resourcesOf(release),
         ...more,
-        volumeMounts: places.flatMap(({ mounts }) => mounts),
+        volumeMounts: volumes.flatMap(({ mounts }) => mounts),
         securityContext: {
           ...{ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, privileged: false },
           capabilities: { drop: ["ALL"] },
@@ -162,7 +162,7 @@ function podSpec(
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
     terminationGracePeriodSeconds: graceSeconds,
     ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
-    volumes: places.map(({ volume }) => volume),
+    volumes: volumes.map(({ volume }) => volume),
   };
 }
 

@@ -4,7 +4,7 @@ import { sharedMemoryBytes } from "../../linux/limits.ts";
 import { mountOrder } from "../../linux/skeleton.ts";
 
 /** A volume, and where the container has it. */
-export interface Place {
+export interface PodVolume {
   readonly volume: object;
   readonly mounts: readonly object[];
 }
@@ -14,7 +14,7 @@ export const fileItem = (index: number) => `file-${index}`;
 export const secretItem = (index: number) => `secret-${index}`;
 
 /** What a release gives its servers besides their image. `name`: of its ConfigMap and its Secret. */
-export function placesOf({ shape, files, secrets }: Release, name: string): readonly Place[] {
+export function volumesOf({ shape, files, secrets }: Release, name: string): readonly PodVolume[] {
   const writable = mountOrder(shape.writable).map((path, index) =>
     memory(
       `writable-${index}`,
@@ -23,7 +23,7 @@ export function placesOf({ shape, files, secrets }: Release, name: string): read
     ),
   );
   const shm = memory("shm", "/dev/shm", shape.sharedMemoryBytes ?? sharedMemoryBytes);
-  const config: Place = {
+  const config: PodVolume = {
     volume: {
       name: "files",
       configMap: {
@@ -42,13 +42,13 @@ export function placesOf({ shape, files, secrets }: Release, name: string): read
 }
 
 /** The folder of secrets is one mount; a secret elsewhere is a file on its own. */
-function secretVolumes(secretName: string, secrets: Release["secrets"]): readonly Place[] {
+function secretVolumes(secretName: string, secrets: Release["secrets"]): readonly PodVolume[] {
   const all = secrets.flatMap(({ delivery }, index) =>
     delivery.kind === "file" ? [{ path: delivery.path, key: secretItem(index), mode: 0o400 }] : [],
   );
   const inside = all.filter(({ path }) => path.startsWith(`${secretsFolder}/`));
   const outside = all.filter((each) => !inside.includes(each));
-  const folder: Place = {
+  const folder: PodVolume = {
     volume: {
       name: "secrets",
       secret: {
@@ -58,7 +58,7 @@ function secretVolumes(secretName: string, secrets: Release["secrets"]): readonl
     },
     mounts: [{ name: "secrets", mountPath: secretsFolder, readOnly: true }],
   };
-  const apart: Place = {
+  const apart: PodVolume = {
     volume: {
       name: "secrets-apart",
       secret: { secretName, items: outside.map((item) => ({ ...item, path: item.key })) },
@@ -73,7 +73,7 @@ function secretVolumes(secretName: string, secrets: Release["secrets"]): readonl
   return [...(inside.length === 0 ? [] : [folder]), ...(outside.length === 0 ? [] : [apart])];
 }
 
-function memory(name: string, mountPath: string, bytes: number): Place {
+function memory(name: string, mountPath: string, bytes: number): PodVolume {
   return {
     volume: { name, emptyDir: { medium: "Memory", sizeLimit: String(bytes) } },
     mounts: [{ name, mountPath }],
