@@ -4,6 +4,7 @@ import { accessSync, constants, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isErrno } from "./errors.ts";
 
 /** Below the ports that Kiln has for names and those that the kernel gives to clients: nothing takes one by itself. */
 const [first, last] = [10_000, 23_999];
@@ -15,7 +16,10 @@ export async function freePort(): Promise<number> {
     const server = createServer().listen(port);
     const isFree = await once(server, "listening").then(
       () => true,
-      () => false,
+      (error) => {
+        if (isErrno(error, "EADDRINUSE")) return false;
+        throw error;
+      },
     );
     if (!isFree) continue;
     server.close();

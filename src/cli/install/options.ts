@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { KilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { InClusterController } from "../../platform/kubernetes/install/manifests.ts";
 import type { Context } from "../context.ts";
 
@@ -131,8 +131,8 @@ function required(path: string): string {
 /** Throws `usage`. */
 export function authorityIn({ cwd }: Pick<Context, "cwd">, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
+  const text = textOf(resolve(cwd, path), path);
   try {
-    const text = readFileSync(resolve(cwd, path), "utf8");
     // Certificates alone: what is returned is printed, and a file may hold a private key next to them.
     const certificates = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
     if (certificates.length === 0) throw new Error("no certificate in PEM");
@@ -142,6 +142,16 @@ export function authorityIn({ cwd }: Pick<Context, "cwd">, path: string | undefi
     throw new KilnError("usage", `${path} has no certificate in PEM that can be read.`, {
       cause,
       hint: "It begins with `-----BEGIN CERTIFICATE-----`. `openssl x509 -inform der -in FILE` prints one of another form so.",
+    });
+  }
+}
+
+function textOf(file: string, path: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new KilnError("usage", `${path} cannot be read: ${toKilnError(error).message}`, {
+      hint: "Name the file of the registry's authority: --registry-ca FILE.",
     });
   }
 }

@@ -34,7 +34,8 @@ export function moving(parts: ChangeParts, { service, target }: MoveRequest, by:
     requireNotRevoked({ ...parts, store: now }, release.image);
     const signed = admit(now, { target, image: release.image, signers, nowMs });
     if (isWayBack(now, service, target)) return signed;
-    return verdictOn(now, { service, by, breakGlass: false, image: release.image, nowMs }, signed);
+    const { image, network } = release;
+    return verdictOn(now, { service, by, breakGlass: false, image, network, nowMs }, signed);
   };
   const changes = [`target: ${from.target.name} -> ${target}`];
   return {

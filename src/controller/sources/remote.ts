@@ -31,12 +31,14 @@ export function parseRemote(text: string): Remote {
 
 /** Every form that git(1), curl(1) and ssh(1) could understand in another way is left out. */
 const form =
-  /^(https|http|git|ssh):\/\/(?:([a-z_][a-z0-9_-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?:\/[A-Za-z0-9._~+%-]+)+\/?$/;
+  /^(https|http|git|ssh):\/\/(?:([a-z_][a-z0-9_-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?:\/[A-Za-z0-9._~+-]+)+\/?$/;
 
 function remoteOf(url: string): Remote | undefined {
   const [, scheme, user, host = "", digits] = form.exec(url) ?? [];
   const protocol = scheme as Remote["protocol"] | undefined;
   if (protocol === undefined || isLinkLocal(host) || url.length > 1_000) return undefined;
+  // What a policy names must be what is fetched: curl(1) resolves these.
+  if (/\/\.{1,2}(\/|$)/.test(url)) return undefined;
   if (user !== undefined && protocol !== "ssh") return undefined;
   if ((protocol === "http" || protocol === "git") && !isLoopback(host)) return undefined;
   const port = digits === undefined ? undefined : Number(digits);

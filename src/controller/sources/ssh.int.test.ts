@@ -46,7 +46,7 @@ test.skipIf(why !== undefined)(
       });
       appendFileSync(
         knownHosts,
-        (await exec(["ssh-keyscan", "-t", "ed25519", "-p", `${port}`, "127.0.0.1"])).stdout,
+        (await exec(["ssh-keyscan", "-T", "60", "-t", "ed25519", "-p", `${port}`, "127.0.0.1"])).stdout,
       );
       const good = opened(url);
       expect(await good.head()).toBe(id);

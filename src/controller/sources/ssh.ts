@@ -74,7 +74,7 @@ export function explainSsh(
       hint: "Expected a private key without a passphrase; `ssh-keygen -t ed25519 -N '' -f FILE` makes one.",
     };
   }
-  if (/Permission denied/.test(stderr)) {
+  if (/^\S+: Permission denied \([a-z,-]+\)/m.test(stderr)) {
     return {
       why: `${name} does not accept the key in ${key}`,
       hint: `\`ssh-keygen -y -f ${key}\` prints its public part: give that read access at the forge. A key with a passphrase cannot be used.`,

@@ -215,6 +215,15 @@ describe("a target that is dead after the service has left it", () => {
     expect(gone?.message).toBe("Nothing of shop is left, except what may still run on west.");
   });
 
+  test("is given up by a service that is being removed, which waits for nothing else", async () => {
+    await using t = await left("north");
+    await t.controller.remove({ service }, by);
+    await t.clock.advance(60_000);
+    expect(t.store.desired(service)).toMatchObject({ removed: true, move: { target: "north" } });
+    await giveUp(t, "north");
+    await t.clock.until(() => t.store.desired(service) === undefined);
+  });
+
   test("is given up only where there is something, no move goes there, and it does not answer", async () => {
     await using t = await testTargets("north");
     await t.deployed(service, 1);

@@ -57,5 +57,10 @@ test("a port is taken where its listener is, and everywhere by one for every add
     true,
     false,
   ]);
+  expect([isTaken(24001, "0.0.0.0"), isTaken(24001, "0:0::0"), isTaken(24003, "::")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect([isTaken(8080, "10.192.8.1"), isTaken(8081, "10.192.8.1")]).toEqual([true, false]);
 });

@@ -41,7 +41,7 @@ function parseSockets(state: string, tables: readonly string[]): readonly Listen
     });
 }
 
-/** Where someone wants to listen. No addresses: at every one. */
+/** Where someone wants to listen. No addresses, `0.0.0.0` or `::`: at every one. */
 export interface ListenPlace {
   readonly port: number;
   readonly addresses?: readonly string[] | undefined;
@@ -51,8 +51,12 @@ export interface ListenPlace {
 export function occupies(listener: Listener, { port, addresses }: ListenPlace): boolean {
   if (listener.port !== port) return false;
   if (listener.reach === "any" || addresses === undefined) return true;
-  return addresses.some((address) => canonicalAddress(address) === listener.address);
+  return addresses
+    .map(canonicalAddress)
+    .some((address) => everywhere.has(address) || address === listener.address);
 }
+
+const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /** The one form in which an IP address is compared: IPv6 shortened as Node.js does, IPv4 within IPv6 as IPv4. */
 function canonicalAddress(text: string): string {

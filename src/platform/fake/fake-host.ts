@@ -51,8 +51,12 @@ export function fakeHost(world: FakeWorld): Host {
   };
 }
 
+function shown({ record, released }: FakeServer): HostServer {
+  return record.state === "exited" && !released ? { ...record, unfreed: true } : record;
+}
+
 async function list(world: FakeWorld, signal: AbortSignal): Promise<readonly HostServer[]> {
-  const records = [...world.servers.values()].map((s) => s.record);
+  const records = [...world.servers.values()].map(shown);
   if (world.listMs > 0) await world.clock.sleep(world.listMs, signal);
   return records;
 }
@@ -63,7 +67,7 @@ async function create(
   signal: AbortSignal,
 ): Promise<HostServer> {
   const present = world.servers.get(id);
-  if (present !== undefined && present.record.state !== "creating") return present.record;
+  if (present !== undefined && present.record.state !== "creating") return shown(present);
   requireImage(world, release.image);
   takeVolumes(world, id, release);
   const { startMs = 0, createError, lines = [] } = world.behaviourOf(id);

@@ -208,6 +208,18 @@ test("a server that its host says it has stopped, and runs all the same, is stop
   await fleet.clock.until(() => server.record.state === "exited");
 });
 
+test("a server that has ended and keeps what it used, because its stop was accepted and not done, is stopped again", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", { status: 500 });
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  const server = fleet.world.servers.get("shop-1-1-1");
+  assert(server?.record.state === "exited");
+  server.released = false;
+  await fleet.platform.observe(call);
+  await fleet.clock.until(() => server.released);
+});
+
 test.each([
   ["forward", 1],
   ["back", -1],

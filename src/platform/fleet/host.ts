@@ -40,6 +40,8 @@ export interface HostServer {
   readonly exit:
     | { readonly code: number | undefined; readonly atMs: number; readonly oomKilled: boolean }
     | undefined;
+  /** It has ended, and what it used is not free yet, such as its volumes: `stop` frees it. Absent: that is not so. */
+  readonly unfreed?: true | undefined;
   /** User and group that its program runs as; undefined where the host does not know. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** When it was put in quarantine; undefined for all others. */

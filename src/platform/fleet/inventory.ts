@@ -53,7 +53,7 @@ export class Inventory {
       terminations.ended(member, found.exit);
     } else if (found.lost !== undefined && isRunning(member) && member.version <= version) {
       terminations.fail(member, "unready", `cannot be reached: ${found.lost}`);
-    } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
+    } else if (member.state === "failed" && needsStop(found) && member.version <= version) {
       terminations.stopAgain(member);
     }
   }
@@ -64,4 +64,8 @@ export class Inventory {
     if (isRunning(member)) terminations.ended(member, undefined);
     else if (member.state === "failed" || member.state === "quarantined") memory.forget(member);
   }
+}
+
+function needsStop({ state, unfreed }: HostServer): boolean {
+  return state === "running" || unfreed === true;
 }

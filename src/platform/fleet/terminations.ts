@@ -148,7 +148,7 @@ export class Terminations {
     });
   }
 
-  /** One that was given up and stopped, and that its host runs all the same. */
+  /** One that was given up and stopped, and that its host runs all the same, or has not freed. */
   stopAgain(member: Member): void {
     this.#move(member, "failing");
     void this.#o.background.run(`Stopping ${member.id} once more`, () => this.#rest(member));

@@ -4,7 +4,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { endRun, selectRuns } from "../runs.ts";
 import { deleteMove, insertGivenUp, selectGivenUp, selectMove } from "../services/moves.ts";
-import { requireService } from "../services/services.ts";
+import { selectService, unknownService } from "../services/services.ts";
 import { endTaint, selectOpenTaints } from "../taints.ts";
 import { requireTarget } from "../targets.ts";
 import type { Workbench } from "../workbench.ts";
@@ -17,7 +17,8 @@ import { endSuperseded } from "./start.ts";
  */
 export function giveUp(bench: Workbench, service: ServiceKey, name: TargetName, by: Asker): void {
   const { db, log } = bench;
-  requireService(db, service);
+  // Also one that is being removed, which waits for that target.
+  if (selectService(db, service) === undefined) throw unknownService(service);
   const { name: target } = requireTarget(db, name);
   if (selectGivenUp(db, service).some((one) => one.target === target)) return;
   const move = selectMove(db, service);

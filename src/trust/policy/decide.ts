@@ -31,9 +31,9 @@ export interface Policies {
   readonly file: PolicyFile | undefined;
   /** Those that hold, and perhaps some that are over. */
   readonly freezes: readonly Freeze[];
-  /** How an image did as this service. */
   /** Of a plan, by its digest. */
   readonly approvals: (plan: string) => readonly Approval[];
+  /** How an image did as this service. */
   readonly soak: (service: ServiceKey, image: ImageDigest) => Soak;
 }
 

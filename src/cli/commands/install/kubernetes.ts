@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import type { Registry } from "../../../image/registry/registry.ts";
 import {
   apiPort,
   type ClusterObject,
@@ -48,7 +49,10 @@ export async function run(context: Context, options: InstallOptions): Outcome {
     "../../../platform/kubernetes/install/apply.ts"
   );
   // What the cluster refuses is known before an image is made.
-  await tryAll(user, controllerManifests({ ...asked, image: options.image ?? anyImage(registry) }));
+  await tryAll(
+    user,
+    controllerManifests({ ...asked, image: options.image ?? (await imageToCome(context, registry)) }),
+  );
   const image = options.image ?? (await pushedImage(context, registry));
   const manifests = controllerManifests({ ...asked, image });
   await applyAll(user, manifests, (object) => output.note(`  ${nameOf(object)}`));
@@ -63,24 +67,33 @@ export async function run(context: Context, options: InstallOptions): Outcome {
 }
 
 /** As the one that will be pushed, which is not there yet. */
-function anyImage(registry: string): string {
-  return `${registry}/${controllerName}@sha256:${"0".repeat(64)}`;
+async function imageToCome(context: Context, registry: string): Promise<string> {
+  return nameIn(await controllerRegistry(context, registry), `sha256:${"0".repeat(64)}`);
+}
+
+async function controllerRegistry(context: Context, registry: string): Promise<Registry> {
+  const { controllerService } = await import("../../install/controller-image.ts");
+  return await registryOf(context, `${registry.replace(/\/+$/, "")}/${controllerService}`);
+}
+
+/** How nodes name an image of it. */
+function nameIn({ reference: { host, repository } }: Registry, digest: string): string {
+  return `${host}/${repository}@${digest}`;
 }
 
 /** Builds the controller's image and pushes it. Returns how nodes name it. */
 async function pushedImage(context: Context, registry: string): Promise<string> {
-  const [{ buildControllerImage, controllerService }, { pushImage }, { imageStore }] = await Promise.all([
+  const [{ buildControllerImage }, { pushImage }, { imageStore }] = await Promise.all([
     import("../../install/controller-image.ts"),
     import("../../../image/transfer/push.ts"),
     import("../../../image/store/image-store.ts"),
   ]);
-  const client = await registryOf(context, `${registry.replace(/\/+$/, "")}/${controllerService}`);
+  const client = await controllerRegistry(context, registry);
   const digest = await buildControllerImage(context);
   // A tag, because registries may remove what has none.
   const tag = `kiln-${digest.replace("sha256:", "").slice(0, 12)}`;
   await pushImage(imageStore(context.state), digest, client, tag, (text) => context.output.note(text));
-  const { host, repository } = client.reference;
-  return `${host}/${repository}@${digest}`;
+  return nameIn(client, digest);
 }
 
 function yamlLines(asked: Omit<InClusterController, "image">, manifests: readonly ClusterObject[]): string[] {

@@ -67,12 +67,13 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
     clearTimeout(noting);
     if (mine && !signal.aborted) open();
   };
+  /** Meanwhile another page may have the turn. */
   const fail = async () => {
-    close();
+    end();
     const fault = await whyNot(source);
-    if (over || following === undefined) return;
+    if (over || following !== undefined) return;
     tail.value = { ...tail.value, state: "connecting", ...(fault === undefined ? {} : { fault }) };
-    again = setTimeout(open, againMs);
+    again = setTimeout(() => void begin(), againMs);
   };
   const open = () => {
     close();

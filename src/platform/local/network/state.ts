@@ -44,6 +44,8 @@ const linkSchema = z.object({
 
 const routeSchema = z.object({
   metrics: z.array(z.object({ mtu: z.int().optional() })).optional(),
+  /** Of what was learned on the way to one address. */
+  expires: z.unknown().optional(),
   type: z.string().default("unicast"),
   dst: z.string(),
   dev: z.string().optional(),

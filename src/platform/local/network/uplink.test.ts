@@ -14,6 +14,8 @@ test("the way out takes what its link and its route take; without one nothing is
   expect(uplinkMtuOf({ links, uplink: routeTo("wg0") })).toBe(1420);
   expect(uplinkMtuOf({ links, uplink: { ...routeTo("eth0"), metrics: [{ mtu: 1380 }] } })).toBe(1380);
   expect(uplinkMtuOf({ links, uplink: { ...routeTo("eth0"), metrics: [{}] } })).toBe(1500);
+  const learned = { ...routeTo("eth0"), metrics: [{ mtu: 552 }], expires: "596sec" };
+  expect(uplinkMtuOf({ links, uplink: learned })).toBe(1500);
   expect(uplinkMtuOf({ links, uplink: undefined })).toBeUndefined();
 });
 

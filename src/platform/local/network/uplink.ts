@@ -12,8 +12,9 @@ export function uplinkMtuOf({ links, uplink }: Pick<NetworkState, "links" | "upl
   return mtu === undefined ? undefined : Math.min(mtu, ofRoute(uplink) ?? mtu);
 }
 
-/** `ip route add … mtu N`, as cloud-init and others do. */
+/** `ip route add … mtu N`, as cloud-init and others do. What a router on the way has said of one address expires, and says nothing of others. */
 function ofRoute(route: Route | undefined): number | undefined {
+  if (route?.expires !== undefined) return undefined;
   return route?.metrics?.find(({ mtu }) => mtu !== undefined)?.mtu;
 }
 

@@ -117,6 +117,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     state: exit ? "exited" : record.running && !record.waiting ? "running" : "creating",
     address: record.freed ? undefined : record.address,
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
+    ...(exit && !record.freed ? { unfreed: true } : {}),
     user,
     quarantinedAtMs,
     retiredAtMs,

@@ -59,8 +59,11 @@ function ownCheck({ port, traffic }: Ports): string {
 /** Of a command that asks this server itself by curl or wget: at `servers.port`, or with UDP at another port. */
 function httpCheck(command: string, { port, traffic }: Ports): ComposeHealth | undefined {
   if (!/\b(curl|wget)\b/.test(command) || /https:\/\//.test(command)) return undefined;
-  const [, written = "80", path = "/"] =
-    /(?:http:\/\/)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::(\d+))?(\/[^\s"'|;&]*)?/.exec(command) ?? [];
+  const asked = /(?:http:\/\/)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::(\d+))?(\/[^\s"'|;&]*)?/.exec(
+    command,
+  );
+  if (asked === null) return undefined;
+  const [, written = "80", path = "/"] = asked;
   if (Number(written) === port) return { http: path };
   return traffic?.mode === "udp" ? { http: path, port: Number(written) } : undefined;
 }

@@ -31,6 +31,13 @@ test("ports of other programs are left to them, and an address rests before anot
   expect(again.names.map(({ address }) => address)).toEqual(["198.18.0.3"]);
 });
 
+test("a port that the router has open to all, at one address alone, is left to that", () => {
+  const first = assignName(none, "web", { ...offer, public: [24001] }, free);
+  expect(first.names[0]?.ways).toEqual([{ port: 8080, listen: 24002 }]);
+  const second = assignName(first, "shop", { ...offer, public: [24003] }, free);
+  expect(second.names[0]?.ways).toEqual([{ port: 8080, listen: 24004 }]);
+});
+
 test("who may come in stays as it was said last", () => {
   const first = assignName(none, "shop", { ...offer, allow: ["web"] }, free);
   expect(assignName(first, "shop", offer, free).names[0]?.allow).toEqual(["web"]);

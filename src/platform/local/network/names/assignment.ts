@@ -74,7 +74,11 @@ export function assignName(
 ): Names {
   const others = names.filter((name) => name.service !== service);
   const known = names.find((name) => name.service === service);
-  const used = new Set(others.flatMap((name) => name.ways.map(({ listen }) => listen)));
+  // The router opens a port once: one that is open to all, at whatever address, leads to no name.
+  const used = new Set([
+    ...others.flatMap((name) => name.ways.map(({ listen }) => listen)),
+    ...[...others, rest].flatMap((name) => name.public),
+  ]);
   const ways: Name["ways"] = [];
   for (const port of [...new Set(ports)].sort((a, b) => a - b)) {
     const kept = known?.ways.find((way) => way.port === port)?.listen;
