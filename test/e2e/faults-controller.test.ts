@@ -269,6 +269,8 @@ describe.skipIf(why !== undefined)("a full disk", () => {
 
   test("during a deploy: the old servers serve, and it continues when there is space", async () => {
     await shop.setPage("three");
+    // Slow enough that the disk is full before a server is ready.
+    await shop.configure({ behaviour: "serves after five seconds", deadline: "60s" });
     await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
     const created = async () => (await kiln.ok(["servers", "--json"])).stdout.includes("shop-3-1-1");
     await waitUntil(created, 60_000, "the first new server is there");
