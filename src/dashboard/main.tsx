@@ -1,10 +1,10 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { follow } from "./live.ts";
+import { listen } from "./live.ts";
 import { invalidate } from "./store.ts";
 import { restoreTheme } from "./theme.ts";
 
 restoreTheme();
-follow(invalidate);
+listen((event) => invalidate(event?.service));
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

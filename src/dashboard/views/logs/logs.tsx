@@ -7,7 +7,6 @@ import { useAnswer } from "../../store.ts";
 import { plural } from "../../words.ts";
 import { type Line, matching, mostLines, newerThan, piecesOf } from "./lines.ts";
 import { type Source, type Tail, useTail } from "./tail.ts";
-import { mostFollowing } from "./turn.ts";
 
 /** What do they write? */
 export function LogsView({
@@ -138,12 +137,7 @@ function countWords(shown: number, all: number, q: string): string {
 
 function stateWords(state: Tail["state"], paused: boolean, newer: number): string {
   if (paused) return newer === 0 ? "paused" : `paused, ${plural(newer, "newer line")}`;
-  return {
-    waiting: `waiting until one of ${mostFollowing} other pages that follow logs is closed or hidden: a browser has no connections for more`,
-    connecting: "connecting",
-    live: "live",
-    ended: "it writes no more",
-  }[state];
+  return { connecting: "connecting", live: "live", ended: "it writes no more" }[state];
 }
 
 /** More would make the page slow; the search finds the others. */

@@ -3,7 +3,6 @@ import { useEffect, useMemo } from "preact/hooks";
 import { requestOf, table } from "../../../api/contract/contract.ts";
 import { ask, type Fault, toFault } from "../../store.ts";
 import { append, type Line } from "./lines.ts";
-import { turn } from "./turn.ts";
 
 /** What is read: all servers of a service, or one of them. */
 export interface Source {
@@ -13,7 +12,7 @@ export interface Source {
 
 export interface Tail {
   readonly lines: readonly Line[];
-  readonly state: "waiting" | "connecting" | "live" | "ended";
+  readonly state: "connecting" | "live" | "ended";
   readonly fault?: Fault;
 }
 
@@ -32,7 +31,6 @@ export function useTail({ service, server }: Source): Signal<Tail> {
 
 /** Returns what ends it. */
 function follow(tail: Signal<Tail>, source: Source): () => void {
-  let following: AbortController | undefined;
   let stream: EventSource | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
   let collecting: ReturnType<typeof setTimeout> | undefined;
@@ -51,32 +49,15 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
     stream?.close();
     stream = undefined;
   };
-  const end = () => {
-    following?.abort();
-    following = undefined;
-    close();
-  };
-  const begin = async () => {
-    if (document.hidden || following !== undefined) return;
-    following = new AbortController();
-    const { signal } = following;
-    const noting = setTimeout(() => {
-      tail.value = { ...tail.value, state: "waiting" };
-    }, collectMs);
-    const mine = await turn(signal);
-    clearTimeout(noting);
-    if (mine && !signal.aborted) open();
-  };
-  /** Meanwhile another page may have the turn. */
   const fail = async () => {
-    end();
+    close();
     const fault = await whyNot(source);
-    if (over || following !== undefined) return;
+    if (over) return;
     tail.value = { ...tail.value, state: "connecting", ...(fault === undefined ? {} : { fault }) };
-    again = setTimeout(() => void begin(), againMs);
+    again = setTimeout(open, againMs);
   };
   const open = () => {
-    close();
+    if (document.hidden || stream !== undefined) return;
     begins = true;
     stream = new EventSource(pathOf(source));
     stream.onopen = () => {
@@ -87,7 +68,7 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
       collecting ??= setTimeout(show, collectMs);
     };
     stream.addEventListener("end", () => {
-      end();
+      close();
       if (collecting !== undefined) clearTimeout(collecting);
       show();
       tail.value = { ...tail.value, state: "ended" };
@@ -95,14 +76,14 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
     stream.addEventListener("fault", () => void fail());
     stream.onerror = () => void fail();
   };
-  const look = () => (document.hidden ? end() : tail.value.state !== "ended" && void begin());
+  const look = () => (document.hidden ? close() : tail.value.state !== "ended" && open());
   document.addEventListener("visibilitychange", look);
-  void begin();
+  open();
   return () => {
     over = true;
     document.removeEventListener("visibilitychange", look);
     clearTimeout(collecting);
-    end();
+    close();
   };
 }
 
