@@ -79,14 +79,15 @@ describe("a stream that has ended", () => {
 });
 
 describe("the way back", () => {
-  const route = { kind: "route", service: "shop", reason: "", shares: [{ release: 1, share: 1 }] } as const;
-  const plan = { actions: [route], serving: aRelease(2) } as unknown as Answer<"plan">;
+  const plan = { final: 1, serving: aRelease(2) } as Answer<"plan">;
   const releases = [{ release: aRelease(1), state: "warm" as const }];
   test("is where the controller's plan goes", () => {
     expect(wayBack({ plan }, releases)).toEqual({
       ...{ release: 1, words: "Its servers are still warm: one switch." },
     });
     expect(wayBack({ plan }, []).words).toBe("Its image is kept: new servers come first.");
+    const serving = [{ release: aRelease(1), state: "serving" as const }];
+    expect(wayBack({ plan }, serving).words).toBe("It still serves: the rollout turns back.");
   });
   test("is not there when the controller has none, with its reason", () => {
     const fault = { code: "rollback_impossible", message: "There is no earlier release." };

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import type { Rollout } from "../../src/domain/rollout/rollout.ts";
+import { openStateFolder } from "../../src/lib/state-folder.ts";
+import { serverProcesses } from "../../src/platform/linux/server-processes.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
@@ -186,16 +188,9 @@ describe.skipIf(why !== undefined)("jobs with real servers", () => {
     expect(kept).toEqual([]);
   });
 
-  /** Processes of this job, by what Kiln gives it in its environment. */
+  /** Processes of this job. */
   function processesOf(name: string): readonly number[] {
-    const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-    return pids.map(Number).filter((pid) => {
-      try {
-        const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-        return environment.some((line) => line.startsWith("KILN_SERVER=shop-") && line.endsWith(`_${name}`));
-      } catch {
-        return false; // it has just ended
-      }
-    });
+    const { tag } = openStateFolder({ KILN_HOME: kiln.home });
+    return serverProcesses(tag, (id) => id.startsWith("shop-") && id.endsWith(`_${name}`));
   }
 });

@@ -1,7 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Answer, Asked } from "../../api/contract/types.ts";
 import { ask, invalidate } from "../store.ts";
-import { releaseAtEnd } from "../views/way-back.ts";
 
 /** A change that can be asked for here. `remove` and `deploy` are left to the command line. */
 export type Change =
@@ -45,10 +44,8 @@ export function titleOf({ service, change }: Wish): string {
 /** What the button does, in words of its effect. */
 export function effectOf({ change }: Wish, plan: Answer<"plan">): string {
   switch (change.kind) {
-    case "rollback": {
-      const target = change.release ?? releaseAtEnd(plan);
-      return target === undefined ? "Roll back" : `Send traffic to release ${target}`;
-    }
+    case "rollback":
+      return plan.final === undefined ? "Roll back" : `Send traffic to release ${plan.final}`;
     case "scale":
       return `Run ${change.count} servers`;
     case "promotion":

@@ -13,6 +13,7 @@ import { missingHaproxy } from "../../router/haproxy/process/installation.ts";
 import { noSecret } from "../../router/test-certificates.ts";
 import { dockerHost } from "../docker/docker-host.ts";
 import { TestEngine, whyNoEngine } from "../docker/engine/test-engine.ts";
+import { namesOf } from "../docker/names.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
 import type { Host } from "../fleet/host.ts";
@@ -29,6 +30,7 @@ if (reason) console.log(`Docker is not tested: ${reason}.`);
 
 const images = new ScriptImages();
 const engine = new TestEngine();
+const docker = (...args: [string, ...string[]]) => exec(["docker", "-H", `unix://${engine.socket}`, ...args]);
 
 describe.skipIf(reason)("on a Docker engine", () => {
   const digests = new Map<string, string>();
@@ -97,7 +99,7 @@ async function openPlatform(releaseOf: ReleaseOf): Promise<PlatformSubject> {
     request: () => ask(listen),
     requestPreview: () => ask(preview),
     kill: async (server) => {
-      process.kill(processOf(server), "SIGKILL");
+      process.kill(processOf(server, await containerOf(state.tag, server)), "SIGKILL");
     },
     restart: async () => {
       await platform[Symbol.asyncDispose]();
@@ -133,10 +135,14 @@ function newHost(state: StateFolder): Host {
   });
 }
 
+/** The engine's id of a server's container. */
+async function containerOf(tag: string, server: string): Promise<string> {
+  const { stdout } = await docker("inspect", "--format", "{{.Id}}", namesOf(tag, "box").container(server));
+  return stdout.trim();
+}
+
 /** All that is left of an installation on the engine. */
 async function traces(tag: string): Promise<readonly string[]> {
-  const docker = (...args: [string, ...string[]]) =>
-    exec(["docker", "-H", `unix://${engine.socket}`, ...args]);
   const outputs = await Promise.all([
     docker("ps", "--all", "--format", "{{.Names}}"),
     docker("network", "ls", "--format", "{{.Name}}"),

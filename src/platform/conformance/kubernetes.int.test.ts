@@ -121,7 +121,7 @@ async function openPlatform(releaseOf: (script: string, port?: number) => Releas
     },
     retries: false,
     kill: async (server) => {
-      process.kill(processOf(server), "SIGKILL");
+      process.kill(processOf(server, "kubepods"), "SIGKILL");
     },
     restart: async () => {
       await platform[Symbol.asyncDispose]();

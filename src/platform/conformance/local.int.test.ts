@@ -93,7 +93,7 @@ async function openPlatform(): Promise<PlatformSubject> {
     request: () => ask(listen),
     requestPreview: () => ask(preview),
     kill: async (server) => {
-      process.kill(processOf(server), "SIGKILL");
+      process.kill(processOf(server, t.state.tag), "SIGKILL");
     },
     restart: async () => {
       await platform[Symbol.asyncDispose]();

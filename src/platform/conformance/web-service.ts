@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import type { Release } from "../../domain/rollout/release.ts";
+import { serverProcesses } from "../linux/server-processes.ts";
 
 /** A script that runs until it is stopped and writes `hello`. */
 export const hello = "trap 'exit 0' TERM; echo hello; while :; do sleep 1; done";
@@ -57,16 +57,9 @@ export function ask(port: number, host = "localhost"): Promise<number | undefine
   });
 }
 
-/** The first process of a server, by the host name that Kiln gives it in its environment. */
-export function processOf(server: string): number {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const found = pids.find((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`KILN_SERVER=${server}`);
-    } catch {
-      return false;
-    }
-  });
-  if (found === undefined) throw new Error(`No process of ${server} runs.`);
-  return Number(found);
+/** The first process of a server whose cgroup has `within` in its path. */
+export function processOf(server: string, within: string): number {
+  const [first] = serverProcesses(within, (id) => id === server);
+  if (first === undefined) throw new Error(`No process of ${server} runs.`);
+  return first;
 }

@@ -139,6 +139,7 @@ const ChangePlan = z.object({
   service: z.string(),
   target: z.string().describe("Where it is, or a new service would be."),
   serving: maybe(release),
+  final: maybe(releaseNumber).describe("The release that is to serve at the end. Absent: none."),
   rollout: maybe(rollout).describe("The one that runs: the plan begins where it stands."),
   changes: z.array(z.string()),
   actions: z.array(action),

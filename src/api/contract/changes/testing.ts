@@ -96,6 +96,7 @@ export const changesAnswered: OperationsOf<typeof changesTable> = {
     service: "shop",
     target: "local",
     serving: aRelease(1),
+    final: 2,
     rollout: undefined,
     changes: ["image: one -> other"],
     actions: [

@@ -18,6 +18,7 @@ const plan: ChangePlan = {
   service: "shop",
   target: "local",
   serving: aRelease(1),
+  final: 2,
   rollout: undefined,
   changes: ["image: 1.1.0 -> 1.2.0"],
   actions: [

@@ -107,6 +107,13 @@ test("a rollback is planned with what changes back, and a warm group makes it on
   expect(cold.digest).not.toBe(warm.digest);
 });
 
+test("a rollback from a rollout without traffic says what serves at its end, though no traffic moves", async () => {
+  await waiting();
+  const back = await plan({ kind: "rollback" });
+  expect([back.final, effects(back)]).toEqual([2, ["3=0"]]);
+  expect((await plan({ kind: "promote" })).final).toBe(3);
+});
+
 test("what a change would be refused for, its plan is refused for", async () => {
   await twice();
   await expect(plan({ kind: "promote" })).rejects.toMatchObject({ code: "rollout_none" });

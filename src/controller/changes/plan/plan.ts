@@ -64,6 +64,7 @@ export function planNow(
     service,
     target: place.name,
     serving: servingOf(store.desired(service)),
+    final: finalReleaseOf(after.desired)?.number,
     rollout: before.desired?.rollout,
     changes: change.changes ?? changesOf(before, after),
     // What approvals say depends on the plan itself.
