@@ -21,7 +21,7 @@ export async function openBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout, ...signals });
 }
 
-/** `kiln ui` with a page of its own in the browser. */
+/** `kiln ui` with a page of its own in the browser; other pages of its context are further tabs. */
 export interface Dashboard extends AsyncDisposable {
   readonly page: Page;
   /** What the page did that its policy forbids, and what it failed at. */
@@ -52,8 +52,9 @@ export async function openDashboard(
     if (ui.exitCode === null && ui.kill("SIGINT")) await once(ui, "exit");
   };
   stack.defer(endUi);
-  const page = await browser.newPage({ viewport: view });
-  stack.defer(() => page.close());
+  const context = await browser.newContext({ viewport: view });
+  stack.defer(() => context.close());
+  const page = await context.newPage();
   const wrong: string[] = [];
   page.setDefaultTimeout(timeout);
   page.on("pageerror", ({ message }) => wrong.push(message));
@@ -61,11 +62,12 @@ export async function openDashboard(
   await page.goto(await firstLine(ui));
   // The link leads on to the first page by itself.
   await settled(page);
+  const address = page.url();
   const whole = stack.move();
   return {
     ...{ page, wrong, endUi },
     show: async (path) => {
-      await page.goto(new URL(path, page.url()).href);
+      await page.goto(new URL(path, address).href);
       await settled(page);
     },
     [Symbol.asyncDispose]: () => whole.disposeAsync(),

@@ -99,6 +99,39 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await press("Cancel");
   });
 
+  test("more tabs than a browser has connections are live by one stream, which another takes over when its tab is closed", async () => {
+    const context = page.context();
+    const holders = new Set<Page>();
+    context.on("request", (request) => {
+      const by = request.frame().page();
+      if (by !== page && request.url().includes("/v1/events?follow=true")) holders.add(by);
+    });
+    const address = new URL("/", page.url()).href;
+    const live = async (tab: Page) => await tab.getByText("Live", { exact: true }).waitFor();
+    const tabs: Page[] = [];
+    for (let n = 0; n < 9; n += 1) {
+      const tab = await context.newPage();
+      tab.setDefaultTimeout(120_000);
+      await tab.goto(address);
+      await live(tab);
+      tabs.push(tab);
+    }
+    // The first page had the stream before.
+    expect([...holders]).toEqual([]);
+    await page.goto("about:blank");
+    await waitUntil(() => holders.size === 1, 120_000, "another tab holds the stream");
+    const [holder] = holders;
+    await holder?.close();
+    await waitUntil(() => holders.size === 2, 120_000, "a third tab holds the stream");
+    await kiln.ok(["scale", "2"], { cwd: shop.folder });
+    const left = tabs.filter((tab) => tab !== holder);
+    await Promise.all(left.map((tab) => tab.getByText("2 ready").first().waitFor()));
+    expect(holders.size).toBe(2);
+    await Promise.all(left.map(live));
+    await Promise.all(left.map((tab) => tab.close()));
+    await dashboard.show("/");
+  });
+
   test("follows what servers write, as text; a pause holds it, and a search finds it", async () => {
     await dashboard.show("/logs/shop");
     await page.getByRole("log").getByText("<b>begun</b>").first().waitFor();

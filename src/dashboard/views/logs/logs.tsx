@@ -7,6 +7,7 @@ import { useAnswer } from "../../store.ts";
 import { plural } from "../../words.ts";
 import { type Line, matching, mostLines, newerThan, piecesOf } from "./lines.ts";
 import { type Source, type Tail, useTail } from "./tail.ts";
+import { mostFollowing } from "./turn.ts";
 
 /** What do they write? */
 export function LogsView({
@@ -137,7 +138,12 @@ function countWords(shown: number, all: number, q: string): string {
 
 function stateWords(state: Tail["state"], paused: boolean, newer: number): string {
   if (paused) return newer === 0 ? "paused" : `paused, ${plural(newer, "newer line")}`;
-  return { connecting: "connecting", live: "live", ended: "it writes no more" }[state];
+  return {
+    waiting: `waiting until one of ${mostFollowing} other pages that follow logs is closed or hidden: a browser has no connections for more`,
+    connecting: "connecting",
+    live: "live",
+    ended: "it writes no more",
+  }[state];
 }
 
 /** More would make the page slow; the search finds the others. */

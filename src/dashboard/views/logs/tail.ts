@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { requestOf, table } from "../../../api/contract/contract.ts";
 import { ask, type Fault, toFault } from "../../store.ts";
 import { append, type Line } from "./lines.ts";
+import { turn } from "./turn.ts";
 
 /** What is read: all servers of a service, or one of them. */
 export interface Source {
@@ -12,7 +13,7 @@ export interface Source {
 
 export interface Tail {
   readonly lines: readonly Line[];
-  readonly state: "connecting" | "live" | "ended";
+  readonly state: "waiting" | "connecting" | "live" | "ended";
   readonly fault?: Fault;
 }
 
@@ -31,6 +32,7 @@ export function useTail({ service, server }: Source): Signal<Tail> {
 
 /** Returns what ends it. */
 function follow(tail: Signal<Tail>, source: Source): () => void {
+  let following: AbortController | undefined;
   let stream: EventSource | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
   let collecting: ReturnType<typeof setTimeout> | undefined;
@@ -49,15 +51,32 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
     stream?.close();
     stream = undefined;
   };
-  const fail = async () => {
+  const end = () => {
+    following?.abort();
+    following = undefined;
     close();
+  };
+  const begin = async () => {
+    if (document.hidden || following !== undefined) return;
+    following = new AbortController();
+    const { signal } = following;
+    const noting = setTimeout(() => {
+      tail.value = { ...tail.value, state: "waiting" };
+    }, collectMs);
+    const mine = await turn(signal);
+    clearTimeout(noting);
+    if (mine && !signal.aborted) open();
+  };
+  /** Meanwhile another page may have the turn. */
+  const fail = async () => {
+    end();
     const fault = await whyNot(source);
-    if (over) return;
+    if (over || following !== undefined) return;
     tail.value = { ...tail.value, state: "connecting", ...(fault === undefined ? {} : { fault }) };
-    again = setTimeout(open, againMs);
+    again = setTimeout(() => void begin(), againMs);
   };
   const open = () => {
-    if (document.hidden || stream !== undefined) return;
+    close();
     begins = true;
     stream = new EventSource(pathOf(source));
     stream.onopen = () => {
@@ -68,7 +87,7 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
       collecting ??= setTimeout(show, collectMs);
     };
     stream.addEventListener("end", () => {
-      close();
+      end();
       if (collecting !== undefined) clearTimeout(collecting);
       show();
       tail.value = { ...tail.value, state: "ended" };
@@ -76,14 +95,14 @@ function follow(tail: Signal<Tail>, source: Source): () => void {
     stream.addEventListener("fault", () => void fail());
     stream.onerror = () => void fail();
   };
-  const look = () => (document.hidden ? close() : tail.value.state !== "ended" && open());
+  const look = () => (document.hidden ? end() : tail.value.state !== "ended" && void begin());
   document.addEventListener("visibilitychange", look);
-  open();
+  void begin();
   return () => {
     over = true;
     document.removeEventListener("visibilitychange", look);
     clearTimeout(collecting);
-    close();
+    end();
   };
 }
 
