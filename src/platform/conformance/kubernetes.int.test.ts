@@ -60,7 +60,7 @@ async function openPlatform(releaseOf: (script: string, port?: number) => Releas
   const at = `/api/v1/namespaces/${namespace}`;
   const open = () =>
     openKubernetes({
-      ...{ owner: { tag: "0123abcd", target: "prod" }, clock: systemClock, log: silentLog, settleMs: 500 },
+      ...{ owner: { tag: "0123abcd", target: "prod" }, clock: systemClock, log: silentLog },
       options: {
         ...{ kubeconfig: cluster.kubeconfig, namespace, expose: "ClusterIP" },
         registry: `http://${registry?.host}/kiln`,

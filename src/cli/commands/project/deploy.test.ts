@@ -164,7 +164,15 @@ describe("a plan in a file", () => {
     ...{ pid: 1, version: "0", home: "/", startedAtMs: 1, services: 0, servers: 0, installation: "here-1" },
   });
   const plan: Client["plan"] = async ({ service }) => ({
-    ...{ service, target: "local", serving: undefined, final: 1, rollout: undefined, changes: [], actions: [] },
+    ...{
+      service,
+      target: "local",
+      serving: undefined,
+      final: 1,
+      rollout: undefined,
+      changes: [],
+      actions: [],
+    },
     ...{ peakServers: 1, fewestInTraffic: 0, data: [], downtime: "none", digest },
   });
   const check: Client["check"] = async () => ({ commit: undefined });
