@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
 import { taint } from "../conformance/subject.ts";
 import { call, release, TestFleet } from "../fake/testing.ts";
+import type { FakeServer } from "../fake/world.ts";
 
 test("a group of three becomes ready, and its servers get traffic when they are routed", async () => {
   await using fleet = new TestFleet();
@@ -196,29 +197,35 @@ test("a server that does not become ready in time is stopped and replaced, and t
   expect(failure).toMatchObject({ kind: "unready", reason: "was not ready within 60 s: GET / answered 500" });
 });
 
-test("a server that its host says it has stopped, and runs all the same, is stopped again", async () => {
-  await using fleet = new TestFleet();
-  fleet.world.behave("shop-1-1-1", { status: 500 });
-  await fleet.resize(1, 1);
-  await fleet.untilReady(1, 1);
-  const server = fleet.world.servers.get("shop-1-1-1");
-  assert(server?.record.state === "exited");
-  server.record = { ...server.record, state: "running", exit: undefined };
-  await fleet.platform.observe(call);
-  await fleet.clock.until(() => server.record.state === "exited");
-});
-
-test("a server that has ended and keeps what it used, because its stop was accepted and not done, is stopped again", async () => {
-  await using fleet = new TestFleet();
-  fleet.world.behave("shop-1-1-1", { status: 500 });
-  await fleet.resize(1, 1);
-  await fleet.untilReady(1, 1);
-  const server = fleet.world.servers.get("shop-1-1-1");
-  assert(server?.record.state === "exited");
-  server.released = false;
-  await fleet.platform.observe(call);
-  await fleet.clock.until(() => server.released);
-});
+test.each([
+  [
+    "runs all the same",
+    (server: FakeServer) => {
+      server.record = { ...server.record, state: "running", exit: undefined };
+    },
+    ({ record }: FakeServer) => record.state === "exited",
+  ],
+  [
+    "keeps what it used",
+    (server: FakeServer) => {
+      server.released = false;
+    },
+    ({ released }: FakeServer) => released,
+  ],
+])(
+  "a server that its host says it has stopped, and that %s, is stopped again",
+  async (_what, undo, isDone) => {
+    await using fleet = new TestFleet();
+    fleet.world.behave("shop-1-1-1", { status: 500 });
+    await fleet.resize(1, 1);
+    await fleet.untilReady(1, 1);
+    const server = fleet.world.servers.get("shop-1-1-1");
+    assert(server?.record.state === "exited");
+    undo(server);
+    await fleet.platform.observe(call);
+    await fleet.clock.until(() => isDone(server));
+  },
+);
 
 test.each([
   ["forward", 1],

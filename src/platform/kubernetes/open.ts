@@ -22,11 +22,10 @@ export interface KubernetesTarget
     readonly "pull-secret"?: string | undefined;
     readonly expose: Exposure;
   };
-  /** Absent: enough for a kube-proxy with its own defaults. */
-  readonly settleMs?: number;
 }
 
-const defaultSettleMs = 3_000;
+/** Enough for a kube-proxy with its own defaults. */
+const settleMs = 3_000;
 
 export interface OpenedKubernetes {
   readonly platform: KubernetesPlatform;
@@ -35,7 +34,7 @@ export interface OpenedKubernetes {
 
 /** Contacts nothing. */
 export function openKubernetes(target: KubernetesTarget): OpenedKubernetes {
-  const { owner, options, settleMs = defaultSettleMs, ...sources } = target;
+  const { owner, options, ...sources } = target;
   const { kubeconfig, context, namespace, registry, expose } = options;
   const api = kubernetesApi({ kubeconfig, context, clock: sources.clock });
   const cluster = new Cluster(api, owner, namespace, sources.clock);
