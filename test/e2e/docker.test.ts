@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EvidenceReport, ReproductionStatus, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { TestEngine, whyNoEngine } from "../../src/platform/docker/engine/test-engine.ts";
-import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, lostDuring, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 import { typeIn } from "./typing.ts";
 
@@ -64,18 +64,8 @@ class Box implements AsyncDisposable {
   }
 
   /** How many requests were lost while the work was done. */
-  async lostDuring(work: () => Promise<unknown>): Promise<number> {
-    let done = false;
-    let lost = 0;
-    const buy = async () => {
-      while (!done) if ((await this.shop.page()) === undefined) lost += 1;
-    };
-    const buying = [buy(), buy()];
-    await work().finally(() => {
-      done = true;
-    });
-    await Promise.all(buying);
-    return lost;
+  lostDuring(work: () => Promise<unknown>): Promise<number> {
+    return lostDuring(() => this.shop.page(), work);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

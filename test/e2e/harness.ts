@@ -117,6 +117,24 @@ async function driftIn(log: string): Promise<readonly string[]> {
   return text.split("\n").filter((line) => line.includes('"a server has drifted"'));
 }
 
+/** How many requests were lost while the work was done, of two users who ask again and again. `ask` gives undefined for a lost one. */
+export async function lostDuring(
+  ask: () => Promise<string | undefined>,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  let done = false;
+  let lost = 0;
+  const buy = async () => {
+    while (!done) if ((await ask()) === undefined) lost += 1;
+  };
+  const buying = [buy(), buy()];
+  await work().finally(() => {
+    done = true;
+  });
+  await Promise.all(buying);
+  return lost;
+}
+
 /** Resolves when `condition` holds; throws, naming what was waited for, when it does not within the time. */
 export async function waitUntil(
   condition: () => Promise<boolean> | boolean,

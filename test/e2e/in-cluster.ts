@@ -7,7 +7,7 @@ import type { TestCluster } from "../../src/platform/kubernetes/test-cluster/tes
 import { serviceSchema } from "../../src/platform/kubernetes/view/answers.ts";
 import { answerOf } from "./cluster-objects.ts";
 import type { Installation } from "./harness.ts";
-import { waitUntil } from "./harness.ts";
+import { lostDuring, waitUntil } from "./harness.ts";
 
 const { signal } = new AbortController();
 const patienceMs = 240_000;
@@ -86,17 +86,7 @@ export class InClusterKiln {
   /** How many requests were lost while the work was done. */
   async lostDuring(service: string, port: number, work: () => Promise<unknown>): Promise<number> {
     const host = await this.#addressOf("kiln-servers", service);
-    let done = false;
-    let lost = 0;
-    const buy = async () => {
-      while (!done) if ((await answerOf(host, port, "/")) === undefined) lost += 1;
-    };
-    const buying = [buy(), buy()];
-    await work().finally(() => {
-      done = true;
-    });
-    await Promise.all(buying);
-    return lost;
+    return lostDuring(() => answerOf(host, port, "/"), work);
   }
 
   /** Undefined while no controller answers. */

@@ -14,7 +14,7 @@ import {
   serviceSchema,
 } from "../../src/platform/kubernetes/view/answers.ts";
 import { answerOf, dryRun, type PrintedObject, printedObjects } from "./cluster-objects.ts";
-import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, lostDuring, waitUntil, whyNoServers } from "./harness.ts";
 import { InClusterKiln } from "./in-cluster.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 import { typeIn } from "./typing.ts";
@@ -113,17 +113,7 @@ class Prod implements AsyncDisposable {
   /** How many requests were lost while the work was done. */
   async lostDuring(work: () => Promise<unknown>): Promise<number> {
     const host = (await this.service())?.spec.clusterIP ?? "";
-    let done = false;
-    let lost = 0;
-    const buy = async () => {
-      while (!done) if ((await answerOf(host, port, "/")) === undefined) lost += 1;
-    };
-    const buying = [buy(), buy()];
-    await work().finally(() => {
-      done = true;
-    });
-    await Promise.all(buying);
-    return lost;
+    return lostDuring(() => answerOf(host, port, "/"), work);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

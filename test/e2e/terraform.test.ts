@@ -5,7 +5,7 @@ import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { freePort } from "../../src/lib/testing.ts";
 import { requireProgram } from "../../src/platform/terraform/workplace.ts";
-import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, lostDuring, waitUntil, whyNoServers } from "./harness.ts";
 
 const example = new URL("../../contrib/terraform/local", import.meta.url).pathname;
 
@@ -79,18 +79,8 @@ class Cloud implements AsyncDisposable {
   }
 
   /** How many requests were lost while the work was done. */
-  async lostDuring(work: () => Promise<unknown>): Promise<number> {
-    let done = false;
-    let lost = 0;
-    const buy = async () => {
-      while (!done) if ((await this.answer()) === undefined) lost += 1;
-    };
-    const buying = [buy(), buy()];
-    await work().finally(() => {
-      done = true;
-    });
-    await Promise.all(buying);
-    return lost;
+  lostDuring(work: () => Promise<unknown>): Promise<number> {
+    return lostDuring(() => this.answer(), work);
   }
 
   /** Processes that are servers, by the number of each. */
