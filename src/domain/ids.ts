@@ -21,15 +21,3 @@ export function serviceKey(service: string, environment: string | undefined): Se
 export function serviceOf(key: ServiceKey): string {
   return key.replace(/\..*$/, "");
 }
-
-/** What the router knows the preview of a service as. No name holds an underscore, so it cannot be a service's own key. */
-export function previewKey(service: ServiceKey): ServiceKey {
-  return `${service}${previewEnding}`;
-}
-
-/** The service whose preview this key names; undefined when it is a service's own. */
-export function previewedBy(key: ServiceKey): ServiceKey | undefined {
-  return key.endsWith(previewEnding) ? key.slice(0, -previewEnding.length) : undefined;
-}
-
-const previewEnding = "_preview";

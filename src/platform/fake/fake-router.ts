@@ -1,7 +1,8 @@
-import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { clashOf } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { previewedBy } from "../../router/preview-key.ts";
 import type { Router, RouterOptions } from "../../router/router.ts";
 import type { FakeWorld } from "./world.ts";
 

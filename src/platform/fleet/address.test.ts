@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { previewKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { aRelease } from "../../domain/testing.ts";
+import { previewKey } from "../../router/preview-key.ts";
 import { addressesOf } from "./address.ts";
 
 const { health } = aRelease(1);

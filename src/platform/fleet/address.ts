@@ -1,7 +1,7 @@
-import { previewedBy } from "../../domain/ids.ts";
 import type { ServiceAddress } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { hostsOf } from "../../domain/traffic/listener.ts";
+import { previewedBy } from "../../router/preview-key.ts";
 import type { RoutedService } from "../../router/router.ts";
 
 /** Where each service that the router has is reached, and its preview: the router of a fleet listens on this machine. */

@@ -1,5 +1,4 @@
 import type { ImageDigest, ServerId, ServiceKey } from "../../domain/ids.ts";
-import { previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Shares } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
@@ -8,6 +7,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { Timetable } from "../../lib/time/timetable.ts";
+import { previewedBy, previewKey } from "../../router/preview-key.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type { Access } from "../contract/access.ts";
 import type { Call } from "../contract/call.ts";

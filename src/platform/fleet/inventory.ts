@@ -1,5 +1,5 @@
-import { previewedBy } from "../../domain/ids.ts";
 import type { Logger } from "../../lib/log.ts";
+import { previewedBy } from "../../router/preview-key.ts";
 import type { RoutedService, Upstream } from "../../router/router.ts";
 import type { HostServer } from "./host.ts";
 import type { Jobs } from "./jobs.ts";

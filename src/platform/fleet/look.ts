@@ -1,4 +1,4 @@
-import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type {
   GroupObservation,
   Observation,
@@ -6,6 +6,7 @@ import type {
   ServerState,
 } from "../../domain/observation.ts";
 import { type Clock, momentOf } from "../../lib/time/clock.ts";
+import { previewedBy } from "../../router/preview-key.ts";
 import type { RoutedService } from "../../router/router.ts";
 import { addressesOf } from "./address.ts";
 import type { Group, Member } from "./memory.ts";

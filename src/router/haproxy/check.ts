@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { listenersOf } from "../../domain/traffic/listener.ts";
 import { type Listener, type ListenPlace, occupies } from "../../lib/process/listeners.ts";
+import { previewedBy } from "../preview-key.ts";
 import type { RoutedService } from "../router.ts";
 import { checkCertificates } from "./config/certificates.ts";
 import { assertNoConflict, uniqueFrontends } from "./config/frontends.ts";

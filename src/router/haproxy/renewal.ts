@@ -1,6 +1,5 @@
 import assert from "node:assert";
 import { join } from "node:path";
-import { previewedBy } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { issuer, type WantedCertificate } from "../acme/issuer.ts";
@@ -11,6 +10,7 @@ import {
   certificateMark,
   readCertificate,
 } from "../certificate.ts";
+import { previewedBy } from "../preview-key.ts";
 import type { RoutedService } from "../router.ts";
 import { type CertificateContext, storeCertificate, storedCertificate } from "./config/certificates.ts";
 import { certificateFile, type TlsFrontend, tlsFrontends } from "./config/tls-config.ts";

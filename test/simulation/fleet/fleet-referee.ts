@@ -1,9 +1,10 @@
-import { previewedBy, previewKey, type ServerId, type ServiceKey } from "../../../src/domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { GroupSpec } from "../../../src/platform/contract/platform.ts";
 import type { HostJob, ServerSpec } from "../../../src/platform/fleet/host.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import { previewedBy, previewKey } from "../../../src/router/preview-key.ts";
 import type { RoutedService } from "../../../src/router/router.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { WorldCall } from "../faults.ts";

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
-import { previewedBy } from "../../../src/domain/ids.ts";
 import type { Prober } from "../../../src/platform/fleet/health/prober.ts";
 import type { Host } from "../../../src/platform/fleet/host.ts";
+import { previewedBy } from "../../../src/router/preview-key.ts";
 import type { Router } from "../../../src/router/router.ts";
 import type { WorldCall } from "../faults.ts";
 import { type Seams, through } from "../seams.ts";

@@ -1,5 +1,6 @@
-import { previewedBy, previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
+import type { ServiceKey } from "../../../src/domain/ids.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import { previewedBy, previewKey } from "../../../src/router/preview-key.ts";
 import type { RoutedService } from "../../../src/router/router.ts";
 import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";

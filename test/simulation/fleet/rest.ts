@@ -1,9 +1,10 @@
-import { previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
+import type { ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import { planService } from "../../../src/domain/plan/plan.ts";
 import { viewOf } from "../../../src/domain/plan/service-view.ts";
 import type { DesiredService } from "../../../src/domain/rollout/rollout.ts";
 import { parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import { previewKey } from "../../../src/router/preview-key.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { restless } from "../nature.ts";
 import type { Machine } from "./machine.ts";

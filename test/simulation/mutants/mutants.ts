@@ -1,6 +1,6 @@
-import { previewedBy, previewKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import type { Shares } from "../../../src/domain/rollout/actions.ts";
+import { previewedBy, previewKey } from "../../../src/router/preview-key.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { type QualityMix, qualities } from "../nature.ts";
 import { type WorldName, worldNames } from "../world.ts";

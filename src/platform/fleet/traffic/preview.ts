@@ -1,8 +1,9 @@
-import { previewKey, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { previewFrontend } from "../../../domain/traffic/listener.ts";
+import { previewKey } from "../../../router/preview-key.ts";
 import type { RoutedService } from "../../../router/router.ts";
 import { type RoutableServer, type RouteSpec, routedService } from "./routing.ts";
 

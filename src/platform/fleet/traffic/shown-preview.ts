@@ -1,6 +1,7 @@
-import { previewKey, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import { previewKey } from "../../../router/preview-key.ts";
 import type { RoutedService } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import { routedPreview } from "./preview.ts";

@@ -1,8 +1,9 @@
-import { previewedBy, previewKey, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { takingTurns } from "../../../lib/limiter.ts";
+import { previewedBy, previewKey } from "../../../router/preview-key.ts";
 import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import type { ServiceNames } from "../host.ts";

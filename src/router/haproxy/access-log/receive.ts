@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
-import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import { appendLines, removeLines } from "../../../lib/files/rotated-lines.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { RoutedService } from "../../router.ts";
 import { isLogged, loggedService } from "../config/access-log.ts";
 import type { RouterPaths } from "../paths.ts";

@@ -1,4 +1,5 @@
-import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName } from "./names.ts";
 import { inLines, quote } from "./quote.ts";

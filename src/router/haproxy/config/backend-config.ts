@@ -1,6 +1,6 @@
-import { previewedBy } from "../../../domain/ids.ts";
 import { mainHost } from "../../../domain/traffic/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { RoutedService, Upstream } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
 import { quote, quoteLines } from "./quote.ts";

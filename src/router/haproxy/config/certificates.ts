@@ -1,6 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { previewedBy } from "../../../domain/ids.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { toKilnError } from "../../../lib/errors.ts";
@@ -16,6 +15,7 @@ import {
   readAuthority,
   readCertificate,
 } from "../../certificate.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { RoutedService } from "../../router.ts";
 import type { ProcessContext } from "../process/process.ts";
 import { certificateFile, certificateLists, placeOf, tlsFrontends } from "./tls-config.ts";

@@ -1,4 +1,4 @@
-import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import {
   type Clash,
@@ -9,6 +9,7 @@ import {
   type RequestMatch,
 } from "../../../domain/traffic/listener.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import { previewedBy } from "../../preview-key.ts";
 
 /** A service and its ways in. */
 export interface FrontendOwner {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import { issuedFile } from "../../acme/issuer.ts";
 import type { CertificatePlace } from "../../certificate.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { RoutedService } from "../../router.ts";
 import type { RouterPaths } from "../paths.ts";
 import { quote } from "./quote.ts";

@@ -1,5 +1,5 @@
-import { previewedBy } from "../../../domain/ids.ts";
 import { latencyBoundsMs } from "../../../domain/traffic/latency.ts";
+import { previewedBy } from "../../preview-key.ts";
 import type { UpstreamCounts } from "../../router.ts";
 
 /** A server as the running HAProxy has it. */
