@@ -19,7 +19,7 @@ const recipe = 4;
  * jobs are not part of the image, but are checked against it.
  */
 export function buildKey(
-  { image, jobs, schedules = [], shape, secrets, files: delivered }: ServiceSpec,
+  { image, jobs, schedules = [], shape, timeZone, locale, secrets, files: delivered }: ServiceSpec,
   { base, bases, packages, files }: Inputs,
 ): string {
   const checked = [
@@ -28,6 +28,7 @@ export function buildKey(
     delivered.map(({ to }) => to),
     secrets,
     shape.writable,
+    ...(timeZone === undefined && locale === undefined ? [] : [timeZone, locale]),
   ];
   const contents = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
   return sha256(

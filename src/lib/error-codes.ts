@@ -23,6 +23,8 @@ export const errorCodes = {
   package_script_failed: { status: 422, exit: 1 },
   apt_failed: { status: 502, exit: 1 },
   command_missing: { status: 422, exit: 2 },
+  zone_missing: { status: 422, exit: 2 },
+  locale_missing: { status: 422, exit: 2 },
   user_missing: { status: 422, exit: 2 },
   image_unknown: { status: 404, exit: 1 },
   image_invalid: { status: 422, exit: 1 },

@@ -31,6 +31,7 @@ export function toServiceSpec(
     image: toImage(document.image, files),
     count: servers.count,
     shape: toShape(servers),
+    ...given({ timeZone: servers.timeZone, locale: servers.locale }),
     secrets: servers.secrets.map(toSecret),
     files: servers.files.map(({ from, to, mode }, index) => {
       return { from: files.configSources[index] ?? from, to, mode: mode ?? 0o444 };
@@ -53,7 +54,13 @@ function toNetwork({ allow, metadata }: SpecDocument["network"]): Pick<ServiceSp
 }
 
 function toShape(servers: SpecDocument["servers"]): ServerShape {
-  const { port, env, memory, cpus, writable, volumes, init, stop, sharedMemory, ulimits } = servers;
+  const { port, timeZone, locale, memory, cpus, writable, volumes, init, stop, sharedMemory, ulimits } =
+    servers;
+  const env = {
+    ...servers.env,
+    ...(timeZone === undefined ? {} : { TZ: timeZone }),
+    ...(locale === undefined ? {} : { LANG: locale }),
+  };
   return {
     ...{ port, env, memoryBytes: memory, cpus, writable },
     ...given({

@@ -23,6 +23,10 @@ export interface ServiceSpec {
   /** How many servers. Not part of a release: changing only this scales. */
   readonly count: number;
   readonly shape: ServerShape;
+  /** What `TZ` of the shape says, where the image must have that zone. A build checks it. */
+  readonly timeZone?: string | undefined;
+  /** What `LANG` of the shape says, where the image must have that locale. A build checks it. */
+  readonly locale?: string | undefined;
   /** Each name once. Which version of a secret servers get, the controller decides when it makes a release. */
   readonly secrets: readonly SecretSpec[];
   readonly files: readonly ConfigFileSpec[];

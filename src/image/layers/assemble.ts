@@ -3,6 +3,7 @@ import { checkCommands, type FindPlace } from "../commands.ts";
 import { imageConfig, imageManifest, processConfig } from "../image-config.ts";
 import type { LockedPackages } from "../packages/contract.ts";
 import type { ProjectFile } from "../project/project-files.ts";
+import { checkRegion } from "../region.ts";
 import type { Base } from "../sources/source.ts";
 import { putBlob } from "../store/image-store.ts";
 import { mediaTypes } from "../store/oci-types.ts";
@@ -52,6 +53,7 @@ export async function assembleImage(
     report.note(`the symlink /${to} points to ${link}, which is not in the image`);
   }
   await checkCommands(spec, process, root, findPlace);
+  await checkRegion(spec, process, root, findPlace);
   for (const tree of fileTrees) {
     const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
     layers.push(await report.run("files", make));

@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { isTimeZone } from "./time-zone.ts";
 
 /** The times of a schedule. */
 export interface Schedule {
@@ -11,15 +12,7 @@ export interface Schedule {
  * end of the gap, one that the clock repeats comes once. Throws an Error that says what is wrong.
  */
 export function parseSchedule(schedule: string, timeZone: string): Schedule {
-  requireTimeZone(timeZone);
+  if (!isTimeZone(timeZone)) throw new Error(`there is no time zone ${timeZone}`);
   const cron = new Cron(schedule, { mode: "5-part", timezone: timeZone, paused: true });
   return { next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime() };
-}
-
-function requireTimeZone(timeZone: string): void {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone });
-  } catch {
-    throw new Error(`there is no time zone ${timeZone}`);
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseDays } from "../../domain/policy/windows.ts";
+import { isTimeZone } from "../../lib/time/time-zone.ts";
 import * as leaf from "../yaml/leaves.ts";
 import { namePattern } from "../yaml/values.ts";
 
@@ -36,18 +37,9 @@ const zone = () =>
     expected: "a time zone such as UTC or Europe/Berlin",
     pattern: /^[A-Za-z][A-Za-z0-9_+/-]{1,60}$/,
     examples: ["UTC", "Europe/Berlin"],
-    parse: (found) => (isZone(found) ? found : undefined),
+    parse: (found) => (isTimeZone(found) ? found : undefined),
     hint: () => "`timedatectl list-timezones` lists them.",
   });
-
-function isZone(timeZone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const window = z.strictObject(
   {

@@ -1,3 +1,4 @@
+import { isTimeZone } from "../../lib/time/time-zone.ts";
 import { isAtOrBelow, kernelFolderOf } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
@@ -11,6 +12,8 @@ export const serverRules: readonly SpecRule[] = [
   writableHidesNoFile,
   softAtMostHard,
   maxAgeNeedsRoom,
+  zoneExists,
+  variablesOnce,
 ];
 
 function* reservedTargets({ document: { image, servers } }: RuleInput): Generator<Breach> {
@@ -91,4 +94,30 @@ function* maxAgeNeedsRoom({ document: { servers, rollout } }: RuleInput): Genera
       "`servers.maxAge` needs a strategy that runs old and new servers side by side; found `strategy: recreate`.",
     hint: "Remove `maxAge`, or choose another `rollout.strategy`.",
   };
+}
+
+function* zoneExists({ document: { servers } }: RuleInput): Generator<Breach> {
+  const { timeZone } = servers ?? {};
+  if (timeZone === undefined || isTimeZone(timeZone)) return;
+  yield {
+    path: ["servers", "timeZone"],
+    message: `There is no time zone ${timeZone}; expected one such as UTC or Europe/Berlin.`,
+    hint: "`timedatectl list-timezones` lists them.",
+  };
+}
+
+/** `LC_ALL` would win over `LANG` (locale(7)). */
+function* variablesOnce({ document: { servers } }: RuleInput): Generator<Breach> {
+  if (servers === undefined) return;
+  const { timeZone, locale, env } = servers;
+  const clashes = [
+    ...(timeZone === undefined ? [] : [{ key: "timeZone", variable: "TZ" }]),
+    ...(locale === undefined ? [] : ["LANG", "LC_ALL"].map((variable) => ({ key: "locale", variable }))),
+  ];
+  for (const { key, variable } of clashes.filter(({ variable }) => Object.hasOwn(env, variable))) {
+    yield {
+      path: ["servers", "env", variable],
+      message: `${variable} sets what \`servers.${key}\` sets too; expected one of the two.`,
+    };
+  }
 }

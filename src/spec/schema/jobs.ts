@@ -1,6 +1,7 @@
 import { z } from "zod";
 import * as leaf from "../yaml/leaves.ts";
 import * as v from "../yaml/values.ts";
+import { timeZone } from "./time-zone.ts";
 
 const job = z
   .strictObject(
@@ -41,14 +42,7 @@ const cron = z
           examples: ["30 2 * * *", "@hourly"],
         })
         .describe("When it runs: minute, hour, day of month, month, day of week."),
-      timeZone: leaf
-        .text({
-          expected: "a time zone such as UTC or Europe/Berlin",
-          pattern: /^[A-Za-z][A-Za-z0-9_+/-]{0,60}$/,
-          examples: ["Europe/Berlin"],
-        })
-        .prefault("UTC")
-        .describe("Time zone of the schedule."),
+      timeZone: timeZone().prefault("UTC").describe("Time zone of the schedule."),
       command: job.shape.command,
       overlap: leaf
         .oneOf("skip", "replace", "allow")

@@ -3,6 +3,7 @@ import { ulimitNames } from "../../domain/spec/server-shape.ts";
 import * as leaf from "../yaml/leaves.ts";
 import * as v from "../yaml/values.ts";
 import { environmentVariables } from "./environment.ts";
+import { timeZone } from "./time-zone.ts";
 
 const secret = z.union(
   [
@@ -117,6 +118,21 @@ export const servers = z
       env: environmentVariables()
         .prefault({})
         .describe("Environment variables; numbers and booleans are used as written."),
+      timeZone: timeZone()
+        .optional()
+        .describe(
+          "Time zone of the process (`TZ`), which the image must have; default: the image's, else UTC.",
+        ),
+      locale: leaf
+        .text({
+          expected: "a locale such as C.UTF-8 or de_DE.UTF-8",
+          pattern: v.localePattern,
+          examples: ["de_DE.UTF-8"],
+        })
+        .optional()
+        .describe(
+          "Locale of the process (`LANG`), which the image must have; default: the image's, else C.UTF-8.",
+        ),
       memory: leaf.size().optional().describe("Most memory that one server may use; default: no limit."),
       cpus: z
         .number({ error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })

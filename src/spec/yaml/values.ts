@@ -88,6 +88,9 @@ export function isNetwork(text: string): boolean {
 /** Segments of RFC 3986, section 3.3, that need no quotes in the router's configuration. */
 export const routePathPattern = /^\/$|^(?=.{2,200}$)(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&()+,;=:@%-]+)+\/?$/;
 
+/** XPG form of a locale's name, as in locale(7): language, territory, encoding, variant. */
+export const localePattern = /^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?$/;
+
 /** Debian Policy 5.6.1 (names) and 5.6.12 (versions). */
 export const packagePattern = /^[a-z0-9][a-z0-9+.-]+(=[0-9][0-9A-Za-z.+:~-]*)?$/;
 export const packageNamePattern = /^[a-z0-9][a-z0-9+.-]+$/;
