@@ -16,7 +16,7 @@ export async function carryOut<Result>(
   const { platform, loop } = targets.at(change);
   await change.check?.();
   if (image !== undefined) await platform.publish?.({ service, image }, call());
-  const needsPlan = request.expect?.plan !== undefined || asksApproval(store, service);
+  const needsPlan = request.expect?.plan !== undefined || (change.refusable && asksApproval(store, service));
   const observed = needsPlan ? await loop.observer.see() : undefined;
   // Someone else may have changed the service while we looked.
   requireExpected(store, request);

@@ -30,6 +30,8 @@ export interface Change<Result> {
   readonly check?: () => Promise<void>;
   /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */
   readonly image?: ImageDigest;
+  /** Policies may refuse to let it begin. Absent: they are not asked. */
+  readonly refusable?: true;
   /** Records it in this store, or throws. It does not wait, so that nothing else changes the store meanwhile. */
   readonly record: (store: Store, how: Recording) => Result;
 }

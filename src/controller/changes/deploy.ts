@@ -39,6 +39,7 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       admitted(parts.store);
     },
     image: draft.image,
+    refusable: true,
     record: (store, { rehearsed, plan }) => {
       startable(store);
       return record(store, request, by, () => {

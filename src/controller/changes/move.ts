@@ -29,18 +29,19 @@ export function moving(parts: ChangeParts, { service, target }: MoveRequest, by:
   const shared = from.platform.ports === "machine" && to.platform.ports === "machine";
   const release = requireMovable(store, service, { target, shared });
   let signers: Signers = new Set();
-  const admitted = (now: Store): Admission | undefined => {
+  const admitted = (now: Store, plan?: string): Admission | undefined => {
     const nowMs = clock.now();
     requireNotRevoked({ ...parts, store: now }, release.image);
     const signed = admit(now, { target, image: release.image, signers, nowMs });
     if (isWayBack(now, service, target)) return signed;
     const { image, network } = release;
-    return verdictOn(now, { service, by, breakGlass: false, image, network, nowMs }, signed);
+    return verdictOn(now, { service, by, breakGlass: false, image, network, plan, nowMs }, signed);
   };
   const changes = [`target: ${from.target.name} -> ${target}`];
   return {
     ...{ service, to: target, changes, byHand: byHand(release, { target, shared }) },
     image: release.image,
+    refusable: true,
     check: async () => {
       await requireUsable(to);
       requireSecrets(store, service, release.secrets);
@@ -49,9 +50,9 @@ export function moving(parts: ChangeParts, { service, target }: MoveRequest, by:
       signers = await signersOf(parts, release.image);
       admitted(store);
     },
-    record: (now, { rehearsed }) => {
+    record: (now, { rehearsed, plan }) => {
       requireMovable(now, service, { target, shared });
-      const admission = admitted(now);
+      const admission = admitted(now, plan);
       if (!rehearsed) requireBegin(service, admission);
       const rollout = now.startMove({ service, target, shared, by, changes, admission });
       return { service, release: rollout.to, rollout: rollout.id, scaled: undefined, admission };

@@ -338,3 +338,19 @@ test("what cannot move is refused with the remedy, and so is what does not go wi
   await expect(rollback()).rejects.toMatchObject({ message: "No earlier release of shop has served." });
   await expect(move(service, "south")).rejects.toMatchObject({ code: "move_impossible", retry: true });
 });
+
+test("a move begins only when its plan is approved, where a policy asks for that", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  const text = "policies:\n  none:\n    approvals: {count: 1}\n";
+  await t.controller.setPolicy({ name: "policy.yaml", text }, by);
+  const change = { kind: "move", target: "north" } as const;
+  const { digest } = await t.clock.settle(t.controller.plan({ service, change }, by));
+  const move = () => t.clock.settle(t.controller.move({ service, target: "north" }, by));
+  await expect(move()).rejects.toMatchObject({
+    ...{ code: "policy_refused", problems: [{ hint: expect.stringContaining(`kiln approve ${digest}`) }] },
+  });
+  const ben = { via: "socket", name: "ben", uid: 1001 } as const;
+  await t.controller.approve({ plan: digest }, { actor: ben });
+  expect((await move()).admission).toMatchObject({ plan: digest, rules: [{ passed: true }] });
+});

@@ -268,3 +268,19 @@ test("a wrong target is refused and leaves nothing; one that another Kiln has ad
   });
   await t.controller.removeTarget({ target: "moon" }, by);
 });
+
+test("where plans have to be approved, a way back does not wait for a target that cannot be seen", async () => {
+  await using t = await testTargets();
+  await t.deployed("shop", 1);
+  await t.deployed("shop", 2);
+  const text = 'policies:\n  "*":\n    approvals: {count: 1}\n';
+  await t.controller.setPolicy({ name: "policy.yaml", text }, by);
+  t.set("local", "down");
+  await t.clock.settle(t.controller.scale({ service: "shop", count: 3 }, by));
+  await t.clock.settle(t.controller.rollback({ service: "shop" }, by));
+  expect(t.store.desired("shop")).toMatchObject({ count: 3, rollout: { kind: "rollback", to: 1 } });
+  await t.clock.settle(t.controller.abort({ service: "shop" }, by));
+  await expect(t.clock.settle(t.deploy("shop", 4, { supersede: true }))).rejects.toMatchObject({
+    code: "target_unreachable",
+  });
+});
