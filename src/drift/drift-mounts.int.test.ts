@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mountLines } from "../lib/files/mount-table.ts";
@@ -49,6 +49,19 @@ describe.skipIf(reason)("a server whose mounts someone changes", () => {
         .find(({ server }) => server === "shop-1-2-1")?.process ?? {};
     expect(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).not.toContain("evil");
     expect(existsSync(`/proc/${pid}/root/bin/sh`)).toBe(true);
+  });
+
+  test("has the device of its release from the start, which is not a difference", async () => {
+    // What /dev/null is, under a name that no other test has.
+    const device = `/dev/kiln-drift-${process.pid}`;
+    await exec(["mknod", "--mode=0666", device, "c", "1", "3"]);
+    try {
+      await w().t.run("shop-1-3-1", forever, { devices: [device] });
+      await w().drift.inspect(aCall());
+      expect(w().drift.findings()).toEqual([]);
+    } finally {
+      rmSync(device, { force: true });
+    }
   });
 
   test("is compared with what was asked for, not with what was found", async () => {

@@ -104,6 +104,7 @@ export const errorCodes = {
   snapshot_unknown: { status: 404, exit: 1 },
   volumes_unsupported: { status: 422, exit: 3 },
   traffic_unsupported: { status: 422, exit: 3 },
+  device_not_allowed: { status: 403, exit: 3 },
   shape_unsupported: { status: 422, exit: 3 },
   module_invalid: { status: 422, exit: 2 },
   module_refused: { status: 409, exit: 3 },

@@ -56,6 +56,7 @@ function toNetwork({ allow, metadata }: SpecDocument["network"]): Pick<ServiceSp
 function toShape(servers: SpecDocument["servers"]): ServerShape {
   const { port, timeZone, locale, memory, cpus, writable, volumes, init, stop, sharedMemory, ulimits } =
     servers;
+  const { devices } = servers;
   const env = {
     ...servers.env,
     ...(timeZone === undefined ? {} : { TZ: timeZone }),
@@ -69,6 +70,7 @@ function toShape(servers: SpecDocument["servers"]): ServerShape {
       stop: stop && given({ signal: stop.signal, graceMs: stop.grace }),
       sharedMemoryBytes: sharedMemory,
       ulimits: ulimits && toUlimits(ulimits),
+      devices: devices.length === 0 ? undefined : devices,
     }),
   };
 }

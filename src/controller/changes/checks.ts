@@ -14,6 +14,7 @@ import type { CheckRequest, Who } from "../operations.ts";
 import { requireUsable } from "../targets/require-usable.ts";
 import type { Targets } from "../targets/targets.ts";
 import { requireBegin, verdictOn } from "./admission.ts";
+import { requireDevices } from "./devices.ts";
 import { freeze, requireSecrets } from "./release-content.ts";
 
 /** What the checks look into. None of them changes anything. */
@@ -76,6 +77,7 @@ export async function requireDeployable(
     await images.requireVersion(serviceOf(service), version, image);
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
+  requireDevices(store.access, shape);
   requireTaken(platform, { shape, jobs, schedules, network });
   await platform.preflight?.({ service, image, shape, health, traffic, secrets, files }, call());
 }
@@ -152,6 +154,7 @@ export async function requireRollback({ store, targets, call }: CheckParts, rele
   const checks = await Promise.allSettled([
     platform.preflight?.(withoutPreview(release), call()),
     (async () => requireSecrets(store, release.service, release.secrets))(),
+    (async () => requireDevices(store.access, release.shape))(),
   ]);
   const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
   const [first] = reasons;

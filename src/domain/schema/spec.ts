@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JobSpec, ScheduleSpec } from "../spec/job-spec.ts";
 import type { AnalysisSpec, RolloutPolicy, Step } from "../spec/rollout-policy.ts";
-import { type SecretSpec, type ServerShape, ulimitNames } from "../spec/server-shape.ts";
+import { devicePattern, type SecretSpec, type ServerShape, ulimitNames } from "../spec/server-shape.ts";
 import { emailPattern, type TrafficSpec } from "../spec/traffic-spec.ts";
 import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import type { VolumeSpec } from "../spec/volume-spec.ts";
@@ -59,6 +59,12 @@ export const shape = z.strictObject({
     .optional(),
   sharedMemoryBytes: z.number().int().min(1).optional(),
   ulimits: z.partialRecord(z.enum(ulimitNames), z.strictObject({ soft: ulimit, hard: ulimit })).optional(),
+  devices: z
+    .array(z.string().regex(devicePattern, "a path such as /dev/fuse"))
+    .min(1)
+    .max(16)
+    .refine((all) => new Set(all).size === all.length, "each device once")
+    .optional(),
 }) satisfies z.ZodType<ServerShape>;
 
 const machinePath = z

@@ -20,7 +20,13 @@ export interface ServerShape {
   readonly sharedMemoryBytes?: number | undefined;
   /** setrlimit(2), by the name of the resource. Absent ones are the platform's. */
   readonly ulimits?: Readonly<Partial<Record<Ulimit, UlimitSpec>>> | undefined;
+  /** Absolute paths below /dev of character devices of the machine, which servers have at the same path. Absent: none. */
+  readonly devices?: readonly string[] | undefined;
 }
+
+/** A path below /dev that no server has anyway: runc(8) makes these, or they are file systems. */
+export const devicePattern =
+  /^\/dev\/(?!(?:null|zero|full|tty|random|urandom|console|ptmx|init|core|fd|stdin|stdout|stderr|pts|shm|mqueue)(?:\/|$))[A-Za-z0-9_][A-Za-z0-9._:+-]{0,60}(?:\/[A-Za-z0-9_][A-Za-z0-9._:+-]{0,60}){0,3}$/;
 
 /** How a server is told to end, once it is out of traffic and drained. */
 export interface StopSpec {

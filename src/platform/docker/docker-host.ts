@@ -14,6 +14,7 @@ import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Host } from "../fleet/host.ts";
 import { openRecords, retire } from "../fleet/records.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
+import { findDevice } from "../linux/devices.ts";
 import { createInspector } from "../linux/inspector.ts";
 import type { Inspector } from "../linux/subject.ts";
 import { createContainer } from "./containers/create-container.ts";
@@ -81,7 +82,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     destroy: (id, call) => perServer(id, call, () => destroy(host, id, call)),
     quarantine: (id, taint, call) => perServer(id, call, () => quarantineContainer(host, id, taint, call)),
     watch: (ended) => watchEnds(host, ended),
-    requireSupported: requireConnections,
+    requireSupported: requirePossible,
     check: (release, call) => host.images.check(release.image, call),
     prepare: async (release, call) => {
       await host.images.ensure(release.image, call);
@@ -124,7 +125,8 @@ async function destroy(host: DockerContext, id: ServerId, call: Call): Promise<v
 }
 
 /** Throws `traffic_unsupported`: Docker's packet filter drops what others lead to a container (docs.docker.com, "Packet filtering and firewalls"). */
-function requireConnections({ traffic }: Candidate): void {
+function requirePossible({ traffic, shape }: Candidate): void {
+  for (const device of shape.devices ?? []) findDevice(device);
   if (traffic?.mode !== "udp") return;
   throw new KilnError(
     "traffic_unsupported",

@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { serverCgroup } from "../linux/cgroups.ts";
+import { findDevice } from "../linux/devices.ts";
 import { hostnameOf } from "../linux/hostname.ts";
 import { openFilesLimit } from "../linux/limits.ts";
 import { placeContent, placedPoints, secretVariables } from "../linux/placed-content.ts";
@@ -34,6 +35,7 @@ export function containers(): Runtime {
       return ociConfig({
         ...configBase(host, record, namespacePath(port.namespace)),
         ...{ image, shape, binds, volumes, variables: secretVariables(content) },
+        devices: (shape.devices ?? []).map(findDevice),
         userNamespace: held && `/proc/${held.pid}/ns/user`,
         init: shape.init ? findProgram("catatonit") : undefined,
       });
@@ -47,7 +49,7 @@ export function containers(): Runtime {
 
 type ConfigBase = Omit<
   ConfigInput,
-  "image" | "shape" | "binds" | "volumes" | "variables" | "userNamespace" | "init"
+  "image" | "shape" | "binds" | "volumes" | "variables" | "userNamespace" | "init" | "devices"
 >;
 
 /** What every process of a server is given, whatever it is. */

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import type { ServerId } from "../../domain/ids.ts";
-import { toKilnError } from "../../lib/errors.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/files/folder-watch.ts";
 import { createLock, type Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -19,6 +20,7 @@ import { retire } from "../fleet/records.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { readCgroupSupport, serverCgroup } from "../linux/cgroups.ts";
+import { findDevice } from "../linux/devices.ts";
 import { createInspector } from "../linux/inspector.ts";
 import { isMounting } from "../linux/processes.ts";
 import type { Inspector } from "../linux/subject.ts";
@@ -97,6 +99,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
     quarantine: (id, taint, call) =>
       perServer(id, call, () => quarantineServer(host, options.evidence, id, taint, call)),
     watch: (ended) => watchExits(host, ended),
+    requireSupported: ({ shape }) => requireOwnDevices(host.runtime, shape),
     check: (release, call) => options.images.check(release.image, call),
     prepare: async (release, call) => {
       await host.runtime.prepare(call);
@@ -121,6 +124,16 @@ export function localHost(options: LocalHostOptions): LocalHost {
     },
     volumes: volumeKeeper(host),
   };
+}
+
+function requireOwnDevices({ inside }: Runtime, { devices = [] }: ServerShape): void {
+  if (inside === "process") for (const device of devices) findDevice(device);
+  else if (devices.length > 0)
+    throw new KilnError(
+      "shape_unsupported",
+      `A virtual machine does not have the devices of this machine, and \`servers.devices\` names ${devices.join(", ")}.`,
+      { hint: "Remove `servers.devices` for this target, or deploy to the target `local`." },
+    );
 }
 
 function usageOf(tag: string, ids: readonly ServerId[]): ReadonlyMap<ServerId, ServerUsage> {

@@ -9,9 +9,9 @@ export function requireSupported({ shape, health, traffic, secrets = [], files =
       "The router cannot lead datagrams to servers of a Terraform module: `traffic.mode: udp` is not possible there.",
       { hint: "Deploy to the target `local`, or to one of the platform `vm`." },
     );
-  const { init, ulimits, stop, sharedMemoryBytes, volumes = [] } = shape;
+  const { init, ulimits, stop, sharedMemoryBytes, devices, volumes = [] } = shape;
   const asked = {
-    ...{ init, ulimits, stop, sharedMemory: sharedMemoryBytes },
+    ...{ init, ulimits, stop, sharedMemory: sharedMemoryBytes, devices },
     ...{ volumes: volumes[0], secrets: secrets[0] },
   };
   const parts = Object.entries(asked).flatMap(([name, value]) =>

@@ -167,7 +167,7 @@ function configOf(
     shape: { ...shape, writable: [], env: {}, memoryBytes: guestBytes + hypervisorBytes },
     binds: [...binds, ...disks, { source: configFile(server), destination: paths.config }],
     ...{ volumes: [{ source: server.machine, destination: paths.own }], variables: [] },
-    ...{ userNamespace: undefined, init: undefined },
+    ...{ userNamespace: undefined, init: undefined, devices: [] },
   });
   return withDevices(withPrograms(config), accelerator, user);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ulimitNames } from "../../domain/spec/server-shape.ts";
+import { devicePattern, ulimitNames } from "../../domain/spec/server-shape.ts";
 import * as leaf from "../yaml/leaves.ts";
 import * as v from "../yaml/values.ts";
 import { environmentVariables } from "./environment.ts";
@@ -186,6 +186,21 @@ export const servers = z
         .describe("How the process is asked to end, after it has been drained."),
       sharedMemory: leaf.size().optional().describe("Size of /dev/shm; default: 64MiB."),
       ulimits: ulimits.optional(),
+      devices: leaf
+        .list(
+          leaf.text({
+            expected: "a device such as /dev/fuse, other than the usual ones that every server has",
+            pattern: devicePattern,
+            examples: ["/dev/fuse"],
+          }),
+          "devices",
+        )
+        .max(16, { error: "at most 16 devices" })
+        .refine((all) => new Set(all).size === all.length, { error: "each device once" })
+        .prefault([])
+        .describe(
+          "Character devices of the machine, each allowed with `kiln access allow`; their drivers are less isolated from servers.",
+        ),
       secrets: leaf
         .list(secret, "secrets")
         .max(64, { error: "at most 64 secrets" })

@@ -87,9 +87,10 @@ function addAdministration(access: Command, load: LoadCommand): void {
   command(
     access,
     "allow",
-    "let requests over the network name a file or a URL that the controller reads",
+    "let requests over the network name a file or a URL that the controller reads, or services have a device",
     "kiln access allow '/etc/kiln/tls/*'",
     "kiln access allow https://prometheus.example.com/api",
+    "kiln access allow /dev/ttyUSB0",
   )
     .argument("<PLACE>", "a path, in which * stands for any characters, or the beginning of a URL")
     .option("--reason <TEXT>", reasonHelp)

@@ -7,6 +7,13 @@ interface ReasonOptions {
 
 export async function allow(context: Context, { reason }: ReasonOptions, place: string): Outcome {
   await (await context.connect()).allowPlace({ place, reason });
+  if (place.startsWith("/dev/")) {
+    context.output.result({ place }, [
+      `Anyone who may deploy can give servers this device from now on: ${plainText(place)}`,
+      "  `servers.devices` in kiln.yaml names it. `kiln access ls` lists all such places.",
+    ]);
+    return 0;
+  }
   const what = place.startsWith("/") ? "this file" : "what is below this URL";
   context.output.result({ place }, [
     `Requests over the network may name ${what} from now on: ${plainText(place)}`,
@@ -18,7 +25,9 @@ export async function allow(context: Context, { reason }: ReasonOptions, place: 
 export async function disallow(context: Context, { reason }: ReasonOptions, place: string): Outcome {
   await (await context.connect()).disallowPlace({ place, reason });
   context.output.result({ place }, [
-    `Requests over the network may no longer name ${plainText(place)}; releases that name it stay as they are.`,
+    place.startsWith("/dev/")
+      ? `No new release gets ${plainText(place)}; servers that have it keep it until they are replaced by another release.`
+      : `Requests over the network may no longer name ${plainText(place)}; releases that name it stay as they are.`,
   ]);
   return 0;
 }

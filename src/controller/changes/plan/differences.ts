@@ -9,7 +9,11 @@ import { canonicalJson } from "../../../lib/canonical-json.ts";
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
 export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {
   if (before === undefined)
-    return ["this is the first release", ...changed("cloud metadata", "closed", metadata(after))];
+    return [
+      "this is the first release",
+      ...changed("devices", undefined, devices(after.shape)),
+      ...changed("cloud metadata", "closed", metadata(after)),
+    ];
   const { shape, health } = before;
   return [
     ...changed(
@@ -27,6 +31,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...changed("stop grace", seconds(shape.stop?.graceMs), seconds(after.shape.stop?.graceMs)),
     ...changed("shared memory", mebibytes(shape.sharedMemoryBytes), mebibytes(after.shape.sharedMemoryBytes)),
     ...changed("ulimits", ulimits(shape), ulimits(after.shape)),
+    ...changed("devices", devices(shape), devices(after.shape)),
     ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
@@ -127,6 +132,11 @@ function ulimits({ ulimits = {} }: ReleaseDraft["shape"]): string {
     .map(([name, { soft, hard }]) => `${name} ${words(soft)}:${words(hard)}`)
     .sort()
     .join(", ");
+}
+
+function devices({ devices = [] }: ReleaseDraft["shape"]): string {
+  if (devices.length === 0) return "";
+  return `${devices.join(", ")} (less isolated: servers reach drivers of this machine's kernel)`;
 }
 
 function seconds(ms: number | undefined): string | undefined {

@@ -70,3 +70,10 @@ test("names of an installation and a target are their own, and a bridge's fits a
   expect(one.bridge).not.toBe(other.bridge);
   expect(other.bridge.length).toBeLessThanOrEqual(15);
 });
+
+test("a container has the devices of its release, and makes none", () => {
+  const release = aRelease(1, { shape: { ...base.release.shape, devices: ["/dev/fuse"] } });
+  const given = { PathOnHost: "/dev/fuse", PathInContainer: "/dev/fuse", CgroupPermissions: "rw" };
+  expect(containerBody({ ...base, release })).toMatchObject({ HostConfig: { Devices: [given] } });
+  expect(containerBody(base)).toMatchObject({ HostConfig: { Devices: [] } });
+});

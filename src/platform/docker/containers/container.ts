@@ -73,6 +73,9 @@ function hostConfig(input: ContainerInput): object {
     // Equal values: no swap.
     ...(shape.memoryBytes === undefined ? {} : { Memory: shape.memoryBytes, MemorySwap: shape.memoryBytes }),
     ...(shape.cpus === undefined ? {} : { NanoCpus: Math.max(10_000_000, Math.round(shape.cpus * 1e9)) }),
+    Devices: (shape.devices ?? []).map((device) => ({
+      ...{ PathOnHost: device, PathInContainer: device, CgroupPermissions: "rw" },
+    })),
     Ulimits: [
       { Name: "nofile", Soft: openFiles, Hard: openFiles },
       { Name: "core", Soft: 0, Hard: 0 },

@@ -2,6 +2,7 @@ import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { Call } from "../../contract/call.ts";
 import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
+import { findDevice } from "../../linux/devices.ts";
 import { openFilesLimit } from "../../linux/limits.ts";
 import { openContent, placeContent, secretVariables } from "../../linux/placed-content.ts";
 import { startFailure } from "../../linux/start-failure.ts";
@@ -23,6 +24,7 @@ export async function createContainer(
   call: Call,
 ): Promise<HostServer> {
   requireNoVolumes(spec);
+  for (const device of spec.release.shape.devices ?? []) findDevice(device);
   const known = await knownServer(host, spec, call);
   if (known?.started || known?.exit) return hostServer(known);
   if (known) await removeContainer(host, known, call);

@@ -43,8 +43,8 @@ function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly 
   return shape.port === undefined ? [...names, "traffic without `servers.port`"] : names;
 }
 
-function unsupportedShape({ init, ulimits, stop }: ServerShape): readonly string[] {
-  const asked = { init, ulimits, "stop.signal": stop?.signal };
+function unsupportedShape({ init, ulimits, stop, devices }: ServerShape): readonly string[] {
+  const asked = { init, ulimits, "stop.signal": stop?.signal, devices };
   return Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [`servers.${name}`]));
 }
 

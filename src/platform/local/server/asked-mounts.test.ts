@@ -21,6 +21,7 @@ const config = {
   ],
   linux: {
     ...{ namespaces: [], cgroupsPath: "/kiln-1/a", resources: {}, seccomp: {} as never },
+    devices: [{ path: "/dev/net/tun" }],
     ...{ maskedPaths: ["/proc/keys", "/proc/gone"], readonlyPaths: ["/proc/bus", "/sys/fs/cgroup"] },
   },
 };
@@ -39,6 +40,14 @@ const asked = (lines: readonly string[]) =>
 
 test("what was asked for is taken as it is, with version 2 of cgroups too", () => {
   expect(asked(table)).toEqual(table);
+});
+
+test("a device is there where it was asked for, and another one is a difference", () => {
+  const line = (root: string, point: string) => `1 2 0:5 ${root} ${point} rw,nosuid - devtmpfs udev rw`;
+  const given = line("/net/tun", "/dev/net/tun");
+  expect(asked([...table, given])).toEqual([...table, given]);
+  for (const other of [line("/kvm", "/dev/net/tun"), line("/kvm", "/dev/kvm")])
+    expect(asked([...table, other])).toEqual(table);
 });
 
 test.each([
@@ -117,6 +126,7 @@ test("on a machine with version 2 only, nothing is amiss in a server's whole tab
       volumes: [],
       openFiles: 1024,
       init: undefined,
+      devices: [],
       oomScore: 0,
     },
     image: {

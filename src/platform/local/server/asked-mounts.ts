@@ -74,13 +74,14 @@ function unescaped(text: string): string {
 
 function everythingAsked(asked: MountsAsked): readonly Asked[] {
   const { config, inside } = asked;
-  const { maskedPaths, readonlyPaths } = config.linux;
+  const { maskedPaths, readonlyPaths, devices } = config.linux;
   return [
     rootAsked(asked),
     ...config.mounts.flatMap((mount) => mountAsked(mount, asked)),
     ...maskedPaths.map((path) => maskAsked(path)),
     ...readonlyPaths.map((path) => readonlyAsked(path, config.linux.cgroupsPath)),
     ...deviceNames.map((name) => deviceAsked(`/dev/${name}`)),
+    ...devices.map(({ path }) => deviceAsked(path)),
   ].map((one) => ({ ...one, point: resolved(inside, one.point) }));
 }
 

@@ -1,4 +1,6 @@
+import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { exec } from "../../../lib/process/exec.ts";
 import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 
 const reason = whyNoContainers();
@@ -44,6 +46,29 @@ describe.skipIf(reason)("the life of a server", () => {
     const [given, memory] = await t.lines(id);
     expect(given).toBe("files 100 200, size unlimited, core 0");
     expect(memory).toContain("size=8192k");
+  });
+
+  test("it has the device of its release, with its owner and mode, and no other one", async () => {
+    // What /dev/null is, under a name that no other test has.
+    const device = `/dev/kiln-test-${process.pid}`;
+    await exec(["mknod", "--mode=0620", device, "c", "1", "3"]);
+    try {
+      await exec(["chown", "0:4242", device]);
+      const tries = `echo hello >${device} && echo written; read -r line <${device} || echo refused`;
+      const others = "for d in /dev/*; do [ -L $d ] || { [ -c $d ] && echo $d; }; done";
+      await t.run(id, `${tries}; ${others}; echo done; ${waits}`, { devices: [device] }, { groups: [4242] });
+      await written("done");
+      const usual = ["full", "null", "random", "tty", "urandom", "zero"];
+      const lines = (await t.lines(id)).filter((line) => !line.includes("ermission denied"));
+      expect(lines).toEqual([
+        ...["written", "refused", ...[device, ...usual.map((name) => `/dev/${name}`)].sort(), "done"],
+      ]);
+    } finally {
+      rmSync(device, { force: true });
+    }
+    await expect(t.run("shop-1-1-2", waits, { devices: [device] })).rejects.toMatchObject({
+      ...{ code: "shape_unsupported", message: expect.stringContaining(device) },
+    });
   });
 
   test("a limit that the machine cannot give is refused by its name, for good", async () => {

@@ -30,6 +30,7 @@ const input: ConfigInput = {
   variables: [],
   binds: [],
   volumes: [],
+  devices: [],
   root: "/state/roots/r",
   networkNamespace: "/run/netns/n",
   userNamespace: undefined,
@@ -49,6 +50,7 @@ test("a server's whole configuration", () => {
       "hostname": "shop-3-1-2",
       "linux": {
         "cgroupsPath": "/kiln-0123abcd/shop-3-1-2",
+        "devices": [],
         "maskedPaths": [
           "/proc/acpi",
           "/proc/asound",
@@ -380,4 +382,14 @@ test("what the release brings lies over all else, and its variables win", () => 
   });
   const { env } = process as { readonly env: readonly string[] };
   expect(env.filter((line) => /^(LOG_LEVEL|TOKEN)=/.test(line))).toEqual(["LOG_LEVEL=debug", "TOKEN=a=b\nc"]);
+});
+
+test("a device has its own numbers and rights, and its driver may be used", () => {
+  const fuse = { path: "/dev/fuse", major: 10, minor: 229, uid: 0, gid: 5 };
+  const { devices, resources } = ociConfig({ ...input, devices: [{ ...fuse, mode: 0o660 }] }).linux;
+  expect(devices).toEqual([{ ...fuse, type: "c", fileMode: 0o660 }]);
+  expect(resources.devices).toEqual([
+    { allow: false, access: "rwm" },
+    { allow: true, type: "c", major: 10, minor: 229, access: "rw" },
+  ]);
 });

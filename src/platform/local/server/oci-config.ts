@@ -1,6 +1,7 @@
 import type { ServerShape } from "../../../domain/spec/server-shape.ts";
 import type { HostImage } from "../../contract/images.ts";
 import type { CgroupSupport } from "../../linux/cgroups.ts";
+import type { Device } from "../../linux/devices.ts";
 import { type EnvironmentInput, environment } from "../../linux/environment.ts";
 import {
   maxProcesses,
@@ -36,6 +37,8 @@ export interface ConfigInput extends ProcessInput {
   readonly networkNamespace: string;
   /** Absolute path of the user namespace that the network one belongs to; undefined for the machine's own. */
   readonly userNamespace: string | undefined;
+  /** Devices of the machine, in addition to the usual ones. */
+  readonly devices: readonly Device[];
   /** Absolute path of a statically linked init that is to be the first process; undefined for none. */
   readonly init: string | undefined;
   readonly cgroup: string;
@@ -72,6 +75,8 @@ export interface OciConfig {
   readonly linux: {
     readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
     readonly cgroupsPath: string;
+    /** In addition to the devices that runc makes for every server. */
+    readonly devices: readonly { readonly path: string }[];
     readonly resources: Resources;
     readonly seccomp: Seccomp;
     readonly maskedPaths: readonly string[];
@@ -109,7 +114,8 @@ export function ociConfig(input: ConfigInput): OciConfig {
         : { uidMappings: identityMappings, gidMappings: identityMappings }),
       rootfsPropagation: "rprivate",
       cgroupsPath: input.cgroup,
-      resources: resources(input.shape, input.cgroups),
+      devices: input.devices.map(({ mode, ...device }) => ({ ...device, type: "c", fileMode: mode })),
+      resources: resources(input),
       // Without capabilities no server could listen below 1024 otherwise; the namespace has no one else to protect.
       sysctl: { "net.ipv4.ip_unprivileged_port_start": "0" },
       seccomp,
@@ -237,9 +243,12 @@ function fileMounts({ files, binds }: ConfigInput): readonly Mount[] {
   ];
 }
 
-function resources(shape: ServerShape, cgroups: CgroupSupport): Resources {
+function resources({ shape, cgroups, devices }: ConfigInput): Resources {
   return {
-    devices: [{ allow: false, access: "rwm" }],
+    devices: [
+      { allow: false, access: "rwm" },
+      ...devices.map(({ major, minor }) => ({ allow: true, type: "c", major, minor, access: "rw" })),
+    ],
     ...(cgroups.pids ? { pids: { limit: maxProcesses } } : {}),
     ...(cgroups.memory && shape.memoryBytes !== undefined
       ? { memory: memory(shape.memoryBytes, cgroups) }

@@ -41,6 +41,10 @@ const rights: Words = {
   lack: "gives rights that no server of Kiln has",
   hint: "Run what needs them outside Kiln; a program that needs no rights but asks for them runs without.",
 };
+const devices: Words = {
+  lack: "is not taken over",
+  hint: "Write `servers.devices: [/dev/NAME]`, and allow each on the machine: `kiln access allow /dev/NAME`.",
+};
 const names: Words = {
   lack: "gives names that only Compose's network knows",
   hint: "Write the address of this machine and the port of the other service's `traffic.listen`.",
@@ -53,10 +57,11 @@ const resolver: Words = {
 const ownName: Words = { lack: "is not taken over", hint: "A server's host name is its own." };
 
 const others: Readonly<Record<string, Words>> = {
-  ...{ privileged: rights, cap_add: rights, devices: rights, device_cgroup_rules: rights, gpus: rights },
+  ...{ privileged: rights, cap_add: rights, device_cgroup_rules: rights, gpus: rights },
   ...{ pid: rights, ipc: rights, uts: rights, userns_mode: rights, cgroup: rights, cgroup_parent: rights },
   ...{ links: names, external_links: names, extra_hosts: names, networks: names },
   ...{ dns: resolver, dns_search: resolver, dns_opt: resolver, hostname: ownName, domainname: ownName },
+  devices,
   network_mode: {
     lack: "shares a network",
     hint: "A server has a network of its own, and clients reach it by `traffic`.",
