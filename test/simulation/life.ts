@@ -36,6 +36,11 @@ export class Life {
     this.orphansGoOn = orphansGoOn;
   }
 
+  /** It is not killed any more. */
+  spare(): void {
+    this.#beatsLeft = Number.POSITIVE_INFINITY;
+  }
+
   /** True when this was the last one, or came after it. */
   beat(where: string): boolean {
     if (!this.#over && --this.#beatsLeft <= 0) this.kill(where);

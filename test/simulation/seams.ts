@@ -174,9 +174,12 @@ function onlyAlive(part: object, assertAlive: () => void): object {
   });
 }
 
-const changes = new Set([
+/** Methods of the store that change it. */
+export const changes: ReadonlySet<string> = new Set([
   "startDeploy",
   "startRollback",
+  "startMove",
+  "giveUp",
   "setCount",
   "setPolicy",
   "setUpkeep",

@@ -7,12 +7,14 @@ import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import { memoryFolder } from "../../lib/testing.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";
 import type { Platform } from "../../platform/contract/platform.ts";
 import type { Gap } from "../../platform/contract/readiness.ts";
 import { fakePlatform } from "../../platform/fake/fake-platform.ts";
 import { FakeWorld } from "../../platform/fake/world.ts";
+import type { Fleet } from "../../platform/fleet/fleet.ts";
 import { openTarget, requireValid } from "../../platform/open-target.ts";
 import type { PlatformKind, Surroundings } from "../../platform/registry.ts";
 import { unopenedPlatform } from "../../platform/unopened.ts";
@@ -25,6 +27,13 @@ import type { OpenTarget } from "./site.ts";
 /** What becomes of a look at a target. */
 type Condition = "up" | "down" | "hangs";
 
+/** What stands between a controller and the rest of the world. */
+export interface TestSeams {
+  readonly clock: (clock: Clock) => Clock;
+  readonly store: (store: Store) => Store;
+  readonly platform: (platform: Fleet) => Platform;
+}
+
 /** A controller over several fake machines, which outlive it: one for each target. */
 export class TestTargets implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
@@ -34,12 +43,14 @@ export class TestTargets implements AsyncDisposable {
   readonly #gaps = new Map<TargetName, readonly Gap[]>();
   readonly #waiting = new Set<() => void>();
   readonly #apart = new Set<TargetName>();
+  /** From the next start of a controller on. */
+  seams: TestSeams = { clock: (clock) => clock, store: (store) => store, platform: (platform) => platform };
   store!: Store;
   controller!: Controller;
 
   async start(): Promise<void> {
-    const clock = steadyClock(this.clock);
-    this.store = openStore(join(this.folder, "kiln.db"), { clock });
+    const clock = steadyClock(this.seams.clock(this.clock));
+    this.store = this.seams.store(openStore(join(this.folder, "kiln.db"), { clock }));
     const kind: PlatformKind = {
       summary: "a machine in memory",
       options: z.strictObject({ colour: z.string().optional().describe("Any.") }),
@@ -65,7 +76,7 @@ export class TestTargets implements AsyncDisposable {
           },
         });
         return {
-          platform,
+          platform: this.seams.platform(platform),
           probe: (call) => platform.probe(call),
           [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
         };

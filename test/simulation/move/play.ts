@@ -3,7 +3,9 @@ import type { DesiredService, RolloutPhase } from "../../../src/domain/rollout/r
 import { anAsker } from "../../../src/domain/testing.ts";
 import { KilnError } from "../../../src/lib/errors.ts";
 import type { Store } from "../../../src/store/store.ts";
+import { Killed } from "../life.ts";
 import { Random } from "../random.ts";
+import { Mortal } from "./mortal.ts";
 
 const service = "shop";
 const names = ["local", "north"] as const;
@@ -50,6 +52,10 @@ class Run {
   readonly #random: Random;
   readonly #mutate: MovePlay["mutate"];
   readonly #down = new Set<Name>();
+  #controllers = 0;
+  #mortal = new Mortal(0);
+  /** Read past what the controller goes through. */
+  #store: Store;
   #release = 1;
   #bothSinceMs: number | undefined;
   #found: Breach | undefined;
@@ -58,16 +64,33 @@ class Run {
     this.#t = t;
     this.#random = random;
     this.#mutate = mutate;
-    this.#spoil();
+    this.#store = t.store;
+    t.seams = {
+      clock: (clock) => this.#mortal.clock(clock),
+      store: (store) => {
+        this.#store = this.#spoiled(store);
+        return this.#mortal.store(this.#store);
+      },
+      platform: (fleet) => this.#mortal.platform(fleet),
+    };
   }
 
+  /** Leaves a controller that runs. */
   async play(): Promise<Breach | undefined> {
+    await this.#restart();
+    const found = await this.#playToTheEnd();
+    if (this.#mortal.life.isOver) await this.#restart();
+    return found;
+  }
+
+  async #playToTheEnd(): Promise<Breach | undefined> {
     this.#ask("move");
     for (let i = this.#random.int(5, 15); i > 0 && this.#found === undefined; i--) {
       await this.#pass(this.#random.pick([0, 500, 3_000, 20_000, 60_000]));
       await this.#happen();
     }
     for (const name of names) this.#switch(name, "up");
+    this.#mortal.life.spare();
     for (let ms = 0; ms < settleLimitMs && this.#found === undefined; ms += 5_000) {
       if (this.#isAtRest()) return this.#leftover();
       if (this.#desired?.rollout?.phase === "paused") this.#ask("abort");
@@ -92,24 +115,32 @@ class Run {
       up: 2,
       fault: 3,
       restart: 1,
+      kill: 3,
     });
     if (what === "down" || what === "up") this.#switch(name, what);
     else if (what === "fault") {
       const operation = random.pick(["create", "list", "apply", "observe", "destroy", "stop"]);
       this.#t.world(name).failNext(operation, random.int(1, 3), random.pick(["fail", "lose"]));
-    } else if (what === "restart") {
-      await this.#t.stop();
-      await this.#t.start();
-      this.#spoil();
-    } else if (what === "die") {
+    } else if (what === "restart") await this.#restart();
+    else if (what === "kill") this.#mortal.life.killAt(random.int(1, 30), false);
+    else if (what === "die") {
       const { move } = this.#desired ?? {};
       if (move !== undefined) this.#switch(move.target === "local" ? "local" : "north", "down");
       this.#ask("giveUp");
     } else this.#ask(what);
   }
 
+  /** Another controller: the present one ends as it is asked to, or has been killed. */
+  async #restart(): Promise<void> {
+    if (this.#mortal.life.isOver) this.#mortal.letGo();
+    else await this.#t.stop();
+    this.#mortal = new Mortal(++this.#controllers);
+    await this.#t.start();
+  }
+
   /** Nobody waits for it: it arrives amid whatever happens then. */
   #ask(what: "move" | "promote" | "abort" | "deploy" | "scale" | "giveUp"): void {
+    if (this.#mortal.life.isOver) return;
     const { controller } = this.#t;
     const here = this.#desired?.target ?? "local";
     const other = here === "local" ? "north" : "local";
@@ -123,6 +154,7 @@ class Run {
       scale: () => controller.scale({ service, count: this.#random.int(1, 3) }, by),
     };
     asked[what]().catch((error: unknown) => {
+      if (error instanceof Killed) return;
       if (!(error instanceof KilnError) || error.code === "internal")
         this.#found ??= { rule: "comes-to-rest", words: `${what}: ${error}` };
     });
@@ -134,8 +166,9 @@ class Run {
     else this.#down.delete(name);
   }
 
-  #pass(ms: number): Promise<void> {
-    return this.#t.clock.advance(ms, () => this.#check());
+  async #pass(ms: number): Promise<void> {
+    await this.#t.clock.advance(ms, () => this.#check());
+    if (this.#mortal.life.isOver && this.#random.chance(0.7)) await this.#restart();
   }
 
   #check(): void {
@@ -146,7 +179,9 @@ class Run {
         words: "no target has an open port with a running server",
       };
     const nowMs = this.#t.clock.elapsed();
-    if (open.length < 2 || this.#down.size > 0) this.#bothSinceMs = undefined;
+    // Whoever moves back during the hand-over leaves both open until someone promotes.
+    const isWaiting = this.#mortal.life.isOver || this.#desired?.rollout?.kind === "move";
+    if (open.length < 2 || this.#down.size > 0 || isWaiting) this.#bothSinceMs = undefined;
     else this.#bothSinceMs ??= nowMs;
     if (nowMs - (this.#bothSinceMs ?? nowMs) > handOverMs)
       this.#found ??= { rule: "one-target-answers", words: `both have answered for over ${handOverMs} ms` };
@@ -163,7 +198,7 @@ class Run {
   }
 
   get #desired(): DesiredService | undefined {
-    return this.#t.store.desired(service);
+    return this.#store.desired(service);
   }
 
   #isAtRest(): boolean {
@@ -180,16 +215,14 @@ class Run {
     return { rule: "nothing-is-left", words: `${left} has ${[...servers.keys()].join(", ") || "a route"}` };
   }
 
-  /** Puts the bug in. */
-  #spoil(): void {
+  /** With the bug in it. */
+  #spoiled(store: Store): Store {
     const mutate = this.#mutate;
-    if (mutate === undefined) return;
-    const store = this.#t.store as { -readonly [Key in keyof Store]: Store[Key] };
-    const { desired, desiredAll } = store;
-    store.desired = (name) => {
-      const found = desired(name);
+    if (mutate === undefined) return store;
+    const desired = (name: string) => {
+      const found = store.desired(name);
       return found && mutate(found);
     };
-    store.desiredAll = () => desiredAll().map(mutate);
+    return { ...store, desired, desiredAll: () => store.desiredAll().map(mutate) };
   }
 }
