@@ -4,7 +4,7 @@ import { Go, goTo, place } from "./navigation.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { clockTime } from "./parts/time.tsx";
 import { PlanDialog } from "./plan/dialog.tsx";
-import type { Place } from "./route.ts";
+import { type Place, tabs } from "./route.ts";
 import { setTheme, theme, themes } from "./theme.ts";
 import { AccessView } from "./views/access/access.tsx";
 import { DiffView } from "./views/diff.tsx";
@@ -18,16 +18,6 @@ import { ServerView } from "./views/server.tsx";
 import { ServiceView } from "./views/service.tsx";
 import { TimelineView } from "./views/timeline.tsx";
 import { ago } from "./words.ts";
-
-const tabs = [
-  ["Now", { view: "now" }],
-  ["Drift", { view: "drift" }],
-  ["Promotion", { view: "promotion" }],
-  ["Timeline", { view: "timeline", service: undefined }],
-  ["Logs", { view: "logs", service: undefined, server: undefined }],
-  ["Figures", { view: "figures", service: undefined }],
-  ["Access", { view: "access" }],
-] as const satisfies readonly (readonly [string, Place])[];
 
 export function App() {
   useKeys();

@@ -2,6 +2,9 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { type Place, pathOf, placeOf } from "./route.ts";
 
+// The link that lets a browser in answers with the page itself, and works once.
+if (location.pathname.startsWith("/enter/")) history.replaceState(null, "", "/");
+
 export const place = signal<Place>(placeOf(location.pathname));
 
 addEventListener("popstate", () => {

@@ -5,14 +5,16 @@ import { aRelease } from "../domain/testing.ts";
 import { livenessOf, staleMs } from "./live.ts";
 import { effectOf, titleOf } from "./plan/change.ts";
 import { type Place, pathOf, placeOf } from "./route.ts";
-import { itemsOf } from "./store.ts";
+import { itemsOf, toFault } from "./store.ts";
 import { endOf, inOrder } from "./views/access/access-words.ts";
 import { actorOf, filters, toneOf, withoutRepeats } from "./views/event-words.ts";
 import { counted, figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
 import { append, matching, mostLines, newerThan, piecesOf } from "./views/logs/lines.ts";
 import { notesOf } from "./views/notes.ts";
-import { wayBack } from "./views/way-back.ts";
+import { isOpen, wayBack } from "./views/way-back.ts";
+
+const refusal = { code: "rollback_impossible", message: "There is no earlier release." };
 
 describe("places", () => {
   test.each<Place>([
@@ -90,8 +92,28 @@ describe("the way back", () => {
     expect(wayBack({ plan }, serving).words).toBe("It still serves: the rollout turns back.");
   });
   test("is not there when the controller has none, with its reason", () => {
-    const fault = { code: "rollback_impossible", message: "There is no earlier release." };
-    expect(wayBack({ fault }, releases)).toEqual({ release: undefined, words: fault.message });
+    expect(wayBack({ fault: refusal }, releases)).toEqual({ release: undefined, words: refusal.message });
+  });
+  test("a plan after which no release serves is an answer", () => {
+    expect(wayBack({ plan: { ...plan, final: undefined } }, releases)).toEqual({
+      ...{ release: undefined, words: "No release would serve after it." },
+    });
+  });
+  test("is asked for again when something changes or no one could answer, and not with each beat", () => {
+    const refused = { ...refusal, passing: false };
+    expect(isOpen({}, undefined, "2 7")).toBe(true);
+    expect(isOpen({ plan }, "2 7", "2 undefined")).toBe(true);
+    expect([isOpen({ plan }, "2 7", "2 7"), isOpen({ fault: refused }, "2 7", "2 7")]).toEqual([
+      false,
+      false,
+    ]);
+    expect(isOpen({ fault: toFault(new TypeError("Failed to fetch")) }, "2 7", "2 7")).toBe(true);
+  });
+  test("a look that the browser gives up, with a number as its code, is one without an answer", () => {
+    expect(toFault(new DOMException("signal timed out", "TimeoutError"))).toMatchObject({
+      ...{ code: "unreachable", passing: true },
+    });
+    expect(toFault(refusal)).toBe(refusal);
   });
   test("the button says its effect", () => {
     const wish = { service: "shop", change: { kind: "rollback" } } as const;

@@ -15,6 +15,17 @@ export type Place =
   | { readonly view: "logs"; readonly service: string | undefined; readonly server: string | undefined }
   | { readonly view: "unknown" };
 
+/** The views that every page leads to. */
+export const tabs = [
+  ["Now", { view: "now" }],
+  ["Drift", { view: "drift" }],
+  ["Promotion", { view: "promotion" }],
+  ["Timeline", { view: "timeline", service: undefined }],
+  ["Logs", { view: "logs", service: undefined, server: undefined }],
+  ["Figures", { view: "figures", service: undefined }],
+  ["Access", { view: "access" }],
+] as const satisfies readonly (readonly [string, Place])[];
+
 export function pathOf(place: Place): string {
   switch (place.view) {
     case "now":

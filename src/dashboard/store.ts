@@ -8,6 +8,8 @@ export interface Fault {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  /** Whether the same question may have an answer later, though nothing has changed: no one could answer it now. */
+  readonly passing?: boolean;
 }
 
 /** What is known of an answer: a newer fault does not take away what was answered before. */
@@ -29,18 +31,23 @@ const kept = new Map<string, Kept>();
 /** So long changes are collected before anything is asked for again: at most two rounds a second. */
 const collectMs = 500;
 
+/** A look that takes longer has failed: what asks for it again waits for its end. */
+const lookMs = 60_000;
+
 /** The streams that end by themselves are read to their end; others have one answer. */
 export async function ask<Name extends OperationName>(name: Name, asked: Asked<Name>): Promise<Answer<Name>> {
   const entry: ContractEntry = table[name];
   const { path, body } = requestOf(entry, asked);
   const headers = body === undefined ? {} : { "content-type": "application/json" };
+  const isLook = entry.method === "GET" || name === "plan";
   const answer = await fetch(path, {
     method: entry.method,
     headers,
     ...(body === undefined ? {} : { body }),
+    ...(isLook ? { signal: AbortSignal.timeout(lookMs) } : {}),
   });
   const text = await answer.text();
-  if (!answer.ok) throw faultOf(text, answer.status);
+  if (!answer.ok) throw { ...faultOf(text, answer.status), passing: answer.status >= 500 };
   if (entry.items !== undefined) return itemsOf(text) as unknown as Answer<Name>;
   return text === "" ? (undefined as unknown as Answer<Name>) : JSON.parse(text);
 }
@@ -64,12 +71,15 @@ function faultOf(text: string, status: number): Fault {
   }
 }
 
+/** The browser's own errors have a number as their code, or none: of them it is known that there was no answer. */
 export function toFault(error: unknown): Fault {
-  if (typeof error === "object" && error !== null && "code" in error) return error as Fault;
+  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string")
+    return error as Fault;
   return {
     code: "unreachable",
     message: "The controller cannot be reached.",
     hint: "Is `kiln ui` still running?",
+    passing: true,
   };
 }
 

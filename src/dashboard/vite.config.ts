@@ -1,4 +1,5 @@
 import { defineConfig } from "vite";
+import { shell } from "./shell.ts";
 
 /** The dashboard: nothing inline, so that the strictest content security policy holds; no polyfills. */
 export default defineConfig({
@@ -13,5 +14,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
   },
+  plugins: [
+    {
+      name: "shell",
+      transformIndexHtml: (html) => html.replace('<div id="app"></div>', `<div id="app">${shell()}</div>`),
+    },
+  ],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });

@@ -60,7 +60,6 @@ export async function openDashboard(
   page.on("pageerror", ({ message }) => wrong.push(message));
   page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
   await page.goto(await firstLine(ui));
-  // The link leads on to the first page by itself.
   await settled(page);
   const address = page.url();
   const whole = stack.move();

@@ -23,20 +23,25 @@ export const headers = {
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
-/** A page continues to `/` by itself: after a redirect from another site, a browser would not send the cookie. */
-const entered = `<!doctype html><meta charset="utf-8"><title>Kiln</title><meta http-equiv="refresh" content="0;url=/"><p><a href="/">Continue to Kiln</a></p>`;
+/** What the first view asks for: a browser asks while it still reads the script. */
+const early = "</v1/overview>; rel=preload; as=fetch; crossorigin";
 
-export function sendEntered(response: ServerResponse, cookie: string): void {
-  response.writeHead(200, {
-    ...headers,
-    ...{ "content-type": "text/html; charset=utf-8", "cache-control": "no-store", "set-cookie": cookie },
-  });
-  response.end(entered);
+/** Answers the link with the page itself: after a redirect from another site, a browser would not send the cookie. */
+export function sendEntered(response: ServerResponse, cookie: string, page: BuiltFile): void {
+  response.setHeader("set-cookie", cookie);
+  sendPage(response, page, "/");
+}
+
+/** `path`: what was asked for. */
+export function sendPage(response: ServerResponse, { body, type }: BuiltFile, path: string): void {
+  if (path === "/") response.setHeader("link", early);
+  response.writeHead(200, { ...headers, "content-type": type, "cache-control": "no-store" });
+  response.end(body);
 }
 
 /** Names of built files other than the page change with their content. */
-export function sendFile(response: ServerResponse, path: string, { body, type }: BuiltFile): void {
-  const keep = path === "/index.html" ? "no-store" : "private, max-age=31536000, immutable";
+export function sendFile(response: ServerResponse, { body, type }: BuiltFile): void {
+  const keep = "private, max-age=31536000, immutable";
   response.writeHead(200, { ...headers, "content-type": type, "cache-control": keep });
   response.end(body);
 }

@@ -59,9 +59,12 @@ describe("the link", () => {
     expect([first.status, String(first.headers["set-cookie"])]).toEqual([
       ...[200, expect.stringMatching(/; HttpOnly; SameSite=Strict; Path=\/$/)],
     ]);
+    expect(first.text).toContain("<title>Kiln</title>");
     expect((await house.ask(house.url.pathname)).status).toBe(403);
     const cookie = String(first.headers["set-cookie"]).split(";")[0] ?? "";
-    expect((await house.ask("/", { cookie })).text).toContain("<title>Kiln</title>");
+    const again = await house.ask("/", { cookie });
+    expect([again.text, again.headers.link]).toEqual([first.text, first.headers.link]);
+    expect((await house.ask("/drift", { cookie })).headers.link).toBeUndefined();
   });
 
   test("is not guessed, and not open for long", () => {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../../lib/time/clock.ts";
 import { isAllowed } from "./allowed.ts";
-import { refuse, sendEntered, sendFile } from "./answers.ts";
+import { refuse, sendEntered, sendFile, sendPage } from "./answers.ts";
 import type { BuiltFile } from "./built.ts";
 import { type Forwarded, forward } from "./forward.ts";
 import { Gate } from "./gate.ts";
@@ -66,7 +66,10 @@ function answer(house: House, request: IncomingMessage, response: ServerResponse
 }
 
 /** Answers the link. Says why others are refused; undefined: it was answered, or may come in. */
-function atTheDoor({ gate, port, clock }: House, { request, response, path }: Asked): Refusal | undefined {
+function atTheDoor(
+  { gate, port, clock, page }: House,
+  { request, response, path }: Asked,
+): Refusal | undefined {
   const { host, cookie } = request.headers;
   // Someone else's name that leads to this address (DNS rebinding) is seen by what the browser asked for.
   if (host !== `${address}:${port}`) return [421, `This is http://${address}:${port}, nothing else.`];
@@ -77,9 +80,10 @@ function atTheDoor({ gate, port, clock }: House, { request, response, path }: As
   }
   const given =
     request.method === "GET" ? gate.enter(path.slice(entry.length), user, clock.now()) : undefined;
-  if (given === undefined)
+  const first = page.get("/index.html");
+  if (given === undefined || first === undefined)
     return [403, "This link was used, or is too old. Run `kiln ui` again: it prints another."];
-  sendEntered(response, given);
+  sendEntered(response, given, first);
   return undefined;
 }
 
@@ -93,10 +97,11 @@ function inside(house: House, { request, response, path }: Asked): Refusal | und
     return undefined;
   }
   if (request.method !== "GET") return [405, "Only GET is answered here."];
-  const name = house.page.has(path) || path.startsWith("/assets/") ? path : "/index.html";
-  const file = house.page.get(name);
+  const isPage = path === "/index.html" || !(house.page.has(path) || path.startsWith("/assets/"));
+  const file = house.page.get(isPage ? "/index.html" : path);
   if (file === undefined) return [404, "There is nothing here."];
-  sendFile(response, name, file);
+  if (isPage) sendPage(response, file, path);
+  else sendFile(response, file);
   return undefined;
 }
 

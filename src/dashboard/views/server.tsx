@@ -1,7 +1,7 @@
 import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
-import { Answered } from "../parts/answer.tsx";
+import { Answered, FaultNote } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { Crumbs } from "../parts/crumbs.tsx";
 import { Table } from "../parts/table.tsx";
@@ -33,6 +33,7 @@ export function ServerView({ service, server }: { readonly service: string; read
           )}
         </div>
       </header>
+      {status.fault !== undefined && <FaultNote fault={status.fault} />}
       {here?.taint !== undefined && <Taint service={service} taint={here.taint} />}
       {here?.taint?.evidence !== undefined && <Evidence server={server} />}
       {first !== undefined && (

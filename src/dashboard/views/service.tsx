@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Answer } from "../../api/contract/types.ts";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
@@ -8,7 +8,7 @@ import { Ago } from "../parts/time.tsx";
 import { Words } from "../parts/words.tsx";
 import { TrafficPicture } from "../pictures/traffic.tsx";
 import { wishFor } from "../plan/change.ts";
-import { ask, type Fault, toFault, useAnswer } from "../store.ts";
+import { ask, toFault, useAnswer } from "../store.ts";
 import { serverNumbers, shortDigest } from "../words.ts";
 import { Releases, Rollouts } from "./history.tsx";
 import { notesOf } from "./notes.ts";
@@ -16,7 +16,7 @@ import { RolloutCard } from "./rollout-card.tsx";
 import { ScaleForm } from "./scale-form.tsx";
 import { Failures, Servers } from "./servers.tsx";
 import { Following, useSource } from "./source.tsx";
-import { wayBack } from "./way-back.ts";
+import { type Found, isOpen, wayBack } from "./way-back.ts";
 
 type Status = Answer<"status">;
 type History = Answer<"history">;
@@ -122,7 +122,7 @@ function Serving({ status, history }: { readonly status: Status; readonly histor
 /** The ways on from here: back, and to another number of servers. */
 function Ways({ status, history }: { readonly status: Status; readonly history: History | undefined }) {
   const { service, count, serving } = status;
-  const plan = useRollbackPlan(service, `${serving?.number} ${status.rollout?.id}`);
+  const plan = useRollbackPlan(service, status);
   if (history === undefined || serving === undefined) return null;
   const back = wayBack(plan, history.releases);
   return (
@@ -146,15 +146,20 @@ function Ways({ status, history }: { readonly status: Status; readonly history: 
   );
 }
 
-/** The plan of a rollback, asked for again when another release serves or a rollout begins or ends. */
-function useRollbackPlan(service: string, when: string) {
-  const [found, setFound] = useState<{ readonly plan?: Answer<"plan">; readonly fault?: Fault }>({});
+/** The plan of a rollback, asked for again when another release serves, a rollout begins or ends, or no one could answer. */
+function useRollbackPlan(service: string, status: Status): Found {
+  const [found, setFound] = useState<Found>({});
+  const asked = useRef<string>(undefined);
+  const when = `${status.serving?.number} ${status.rollout?.id}`;
   useEffect(() => {
+    if (!isOpen(found, asked.current, when)) return;
+    asked.current = when;
+    const find = (next: Found) => asked.current === when && setFound(next);
     ask("plan", { service, change: { kind: "rollback" } }).then(
-      (plan) => setFound({ plan }),
-      (error) => setFound({ fault: toFault(error) }),
+      (plan) => find({ plan }),
+      (error) => find({ fault: toFault(error) }),
     );
-  }, [service, when]);
+  }, [status]); // Each status is news: the controller answers.
   return found;
 }
 
