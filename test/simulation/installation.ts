@@ -17,6 +17,7 @@ import type { Delays } from "./delays.ts";
 import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";
 import type { Mutation } from "./mutants/mutation.ts";
+import type { Present } from "./policy/council.ts";
 import type { Referee } from "./rules/referee.ts";
 import { Scratch } from "./scratch.ts";
 import { injected, type Seams, seamClock, seamPlatform, seamStore } from "./seams.ts";
@@ -55,6 +56,8 @@ export class Installation implements Disposable {
   /** What the controllers have done. */
   readonly done = { lives: 0, started: 0, complete: 0 };
   #goneMs = 0;
+  /** By the present controller's clock. */
+  #nowMs: () => number = () => 0;
 
   constructor(parts: InstallationParts) {
     this.#parts = parts;
@@ -80,6 +83,7 @@ export class Installation implements Disposable {
     const seams: Seams = { life, referee, time, fateOf };
     const clock = seamClock(now, seams);
     const log = listening(referee, life, trace);
+    this.#nowMs = () => clock.now();
     const store = openStore(this.#database, { clock });
     store.subscribe(({ kind }) => {
       if (kind === "rollout.started") this.done.started++;
@@ -147,6 +151,12 @@ export class Installation implements Disposable {
   get store(): Store {
     if (this.#store === undefined) throw new Error("no controller has been started");
     return this.#store;
+  }
+
+  /** What people meet who ask for something; undefined while no controller runs. */
+  get present(): Present | undefined {
+    const { controller } = this;
+    return controller === undefined ? undefined : { controller, store: this.store, nowMs: this.#nowMs };
   }
 
   /** The one that is running, as far as a controller is there to tell. */

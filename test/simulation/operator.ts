@@ -7,12 +7,13 @@ import type { RolloutPolicy, Step } from "../../src/domain/spec/rollout-policy.t
 import type { TrafficSpec } from "../../src/domain/spec/traffic-spec.ts";
 import type { UpkeepPolicy } from "../../src/domain/spec/upkeep-policy.ts";
 import { anAsker, aRelease } from "../../src/domain/testing.ts";
-import { KilnError } from "../../src/lib/errors.ts";
+import { isAnswer, isPolicyRefusal } from "./answers.ts";
 import { Killed } from "./life.ts";
 import { jobQualities, type Quality, type QualityMix } from "./nature.ts";
+import type { Council } from "./policy/council.ts";
+import type { PolicyRules } from "./policy/policy-rules.ts";
 import type { Random } from "./random.ts";
 import type { Verdict } from "./rules/verdict.ts";
-import { injected } from "./seams.ts";
 import type { Request, Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
 import type { World } from "./world.ts";
@@ -25,23 +26,14 @@ const wishes = {
 
 type Wish = keyof typeof wishes;
 
-/** What an operator may be told: all of these are answers, not faults. */
-const answers = new Set([
-  "rollout_running",
-  "rollout_none",
-  "rollback_impossible",
-  "release_unknown",
-  "service_unknown",
-  "service_removing",
-  "traffic_conflict",
-  "volume_invalid",
-]);
-
 export interface OperatorParts {
   readonly random: Random;
   /** What the releases are like that are deployed. */
   readonly mix: QualityMix;
   readonly powers: World["powers"];
+  /** Hears what becomes of deploys. */
+  readonly council: Council;
+  readonly rules: PolicyRules;
   readonly verdict: Verdict;
   readonly trace: Trace;
   readonly tally: Tally;
@@ -56,19 +48,23 @@ export class Operator {
   readonly #emergencies: Random;
   readonly #mix: QualityMix;
   readonly #powers: World["powers"];
+  readonly #council: Council;
+  readonly #rules: PolicyRules;
   readonly #verdict: Verdict;
   readonly #trace: Trace;
   readonly #tally: Tally;
   readonly #drafts = new Map<ServiceKey, DeployRequest["draft"][]>();
   #versions = 0;
 
-  constructor({ random, mix, powers, verdict, trace, tally }: OperatorParts) {
+  constructor({ random, mix, powers, council, rules, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
     this.#upkeep = random.fork("upkeep");
     this.#emergencies = random.fork("emergencies");
     this.#hesitation = random.fork("hesitation");
     this.#mix = mix;
     this.#powers = powers;
+    this.#council = council;
+    this.#rules = rules;
     this.#tally = tally;
     this.#verdict = verdict;
     this.#trace = trace;
@@ -76,7 +72,7 @@ export class Operator {
 
   /** A first deploy that works: what most runs begin with. */
   begin(controller: Controller, service: ServiceKey): void {
-    const answer = controller.deploy(this.#request(service, "good"), anAsker());
+    const answer = this.#deploy(controller, this.#request(service, "good"));
     this.#ask("deploy", service, () => undefined, answer);
   }
 
@@ -112,8 +108,15 @@ export class Operator {
       case "remove":
         return controller.remove({ service }, anAsker("ada@example.com"));
       case "deploy":
-        return controller.deploy(this.#urgent(this.#request(service, random.weighted(this.#mix))), anAsker());
+        return this.#deploy(controller, this.#urgent(this.#request(service, random.weighted(this.#mix))));
     }
+  }
+
+  #deploy(controller: Controller, request: DeployRequest): Promise<Accepted> {
+    const by = anAsker();
+    const answer = controller.deploy(request, by);
+    this.#council.follow(request, by, answer);
+    return answer;
   }
 
   #ask(what: Wish, service: ServiceKey, rollout: () => Rollout | undefined, answer: Promise<unknown>): void {
@@ -123,7 +126,7 @@ export class Operator {
       (value) => {
         this.#trace.add(() => `operator: ${what} ${service} -> ${inShort(value)}`);
         for (const name of namesOf(what, running)) this.#tally.add(name);
-        if (isForced(value)) this.#tally.add("deploy against a freeze");
+        if (isForced(value)) this.#tally.add("deploy against policies");
       },
       (error: unknown) => this.#hear(what, error, rollout),
     );
@@ -136,17 +139,16 @@ export class Operator {
       this.#verdict.fail("abort-always-works", `rollout ${running.id} is ${running.phase}: ${error}`);
     }
     this.#trace.add(() => `operator: ${what} is refused: ${error instanceof Error ? error.message : error}`);
-    const isRefused = what === "deploy" && error instanceof KilnError && error.code === "policy_refused";
-    if (isRefused) this.#tally.add("deploy that a freeze refuses");
-    const expected =
-      isRefused ||
-      (error instanceof KilnError && (answers.has(error.code) || error.message.includes(injected)));
+    if (what === "rollback" && isPolicyRefusal(error)) this.#rules.onRollbackRefused(error.message);
+    const expected = isAnswer(error) || (what === "deploy" && isPolicyRefusal(error));
     if (!expected) this.#verdict.fail("every-request-has-an-answer", `${what}: ${stackOf(error)}`);
   }
 
-  /** Some deploys are to begin whatever policies say. */
+  /** Some deploys have a reason, and some are to begin whatever policies say. */
   #urgent(request: DeployRequest): DeployRequest {
-    return this.#emergencies.chance(0.2) ? { ...request, breakGlass: true, reason: "it burns" } : request;
+    if (this.#emergencies.chance(0.2)) return { ...request, breakGlass: true, reason: "it burns" };
+    const reason = this.#council.reason();
+    return reason === undefined ? request : { ...request, reason };
   }
 
   #request(service: ServiceKey, quality: Quality): DeployRequest {

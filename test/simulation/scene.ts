@@ -9,6 +9,8 @@ import { Installation } from "./installation.ts";
 import type { Mutation } from "./mutants/mutation.ts";
 import { type QualityMix, qualities } from "./nature.ts";
 import { Operator } from "./operator.ts";
+import { Council } from "./policy/council.ts";
+import type { Concern } from "./policy/written.ts";
 import { Random } from "./random.ts";
 import { Tally } from "./tally.ts";
 import { Trace } from "./trace.ts";
@@ -23,6 +25,8 @@ export interface SimulationOptions {
   readonly mutation?: Mutation;
   /** What the releases are like, where that is not what they mostly are. */
   readonly qualities?: QualityMix;
+  /** What policies are about. Absent: there are none. */
+  readonly policies?: Concern | undefined;
 }
 
 export const startMs = 1_000_000_000_000;
@@ -39,6 +43,7 @@ export class Scene implements Disposable {
   readonly world: World;
   readonly operator: Operator;
   readonly guardian: Guardian;
+  readonly council: Council;
   readonly installation: Installation;
   readonly services: readonly [ServiceKey, ...ServiceKey[]];
   /** What the machine's clock shows beyond real time. */
@@ -62,18 +67,26 @@ export class Scene implements Disposable {
     const parts = { wall, time, services: this.services, trace, random: random.fork("machine") };
     this.world = on === "fleet" ? new FleetWorld(parts) : new EngineWorld(parts);
     const { world, faults, delays } = this;
+    const { verdict, policies: rules } = world.referee;
+    this.council = new Council({
+      random: random.fork("council"),
+      about: rest.policies,
+      present: () => this.installation.present,
+      time,
+      ...{ rules, verdict, trace, tally },
+    });
+    const { council } = this;
     this.operator = new Operator({
       random: random.fork("operator"),
       mix: rest.qualities ?? qualities,
       powers: world.powers,
-      verdict: world.referee.verdict,
-      trace,
-      tally,
+      ...{ council, rules, verdict, trace, tally },
     });
     const { services } = this;
-    const { verdict } = world.referee;
     this.guardian = new Guardian({ random: random.fork("guardian"), services, verdict, trace, tally });
     this.installation = new Installation({ world, time, faults, delays, trace, now, tally, mutation });
+    const beginning = council.beginning();
+    if (beginning !== undefined) this.skew(beginning - startMs);
   }
 
   /** What the machine's clock shows. */

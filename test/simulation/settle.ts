@@ -13,6 +13,7 @@ export async function settle(scene: Scene): Promise<void> {
   world.heal();
   installation.life?.killAt(Number.POSITIVE_INFINITY, false);
   if (installation.controller === undefined) await installation.start();
+  scene.council.conclude();
   const limitMs = time.now() + settleLimitMs;
   let rest: readonly string[] = ["it was never looked"];
   while (scene.isWell && rest.length > 0 && time.now() < limitMs) {

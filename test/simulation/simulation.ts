@@ -99,6 +99,7 @@ class Run {
     }
     const what = random.weighted({ operator: 8, haunt: 5, kill: 2.5, stop: 0.5, rival: 0.2 });
     this.#scene.guardian.act(installation.controller);
+    this.#scene.council.act();
     if (what === "operator") void this.#request(random.pick(services));
     else if (what === "haunt") await this.#misfortunes.haunt();
     else if (what === "kill") installation.life?.killAt(random.int(1, 25), random.chance(0.5));

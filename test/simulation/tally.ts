@@ -49,11 +49,24 @@ export const requests = [
   "freeze",
   "unfreeze",
   "deploy that a freeze refuses",
-  "deploy against a freeze",
+  "deploy against policies",
+] as const;
+
+/** The same in runs that have policies. */
+export const policyRequests = [
+  "another policy",
+  "another policy during a rollout",
+  "deploy that a window refuses",
+  "deploy that lacks a reason",
+  "deploy that waits for approvals",
+  "approve",
+  "deploy changed after its approval",
+  "deploy that was approved",
+  "review",
 ] as const;
 
 export type Fault = (typeof faults)[number];
-export type Request = (typeof requests)[number];
+export type Request = (typeof requests | typeof policyRequests)[number];
 export type Counts = Readonly<Partial<Record<Fault | Request, number>>>;
 
 /** How often everything has happened. */

@@ -3,6 +3,7 @@ import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import { previewedBy, previewKey } from "../../../src/router/preview-key.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { type QualityMix, qualities } from "../nature.ts";
+import type { Concern } from "../policy/written.ts";
 import { type WorldName, worldNames } from "../world.ts";
 import type { Mutation } from "./mutation.ts";
 
@@ -13,6 +14,8 @@ export interface Mutant extends Mutation {
   readonly on?: readonly WorldName[];
   /** What the releases are like, so that it shows soon. */
   readonly qualities?: QualityMix;
+  /** What policies are about; absent: there are none. */
+  readonly policies?: Concern;
 }
 
 /** Bugs as they happen in programs like this one, put back in at the seams: what the simulation is there to find. */

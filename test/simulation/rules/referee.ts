@@ -1,6 +1,5 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import { isFrozenBy } from "../../../src/domain/policy/policy.ts";
 import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { GroupSpec } from "../../../src/platform/contract/platform.ts";
 import type { StartDeploy } from "../../../src/store/rollouts/start.ts";
@@ -8,6 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import type { NewTaint } from "../../../src/store/taints.ts";
 import type { Fate, WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";
+import { PolicyRules } from "../policy/policy-rules.ts";
 import type { Trace } from "../trace.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { PlanRules } from "./plan-rules.ts";
@@ -28,6 +28,7 @@ const looks = new Set(["list", "observe", "open"]);
 export abstract class Referee {
   readonly verdict: Verdict;
   readonly knowledge: Knowledge;
+  readonly policies: PolicyRules;
   protected readonly trace: Trace;
   protected readonly plan: PlanRules;
   readonly #progress: ProgressRules;
@@ -38,6 +39,7 @@ export abstract class Referee {
     this.knowledge = knowledge;
     this.trace = trace;
     this.verdict = new Verdict((words) => trace.add(() => words));
+    this.policies = new PolicyRules(this.verdict);
     this.plan = new PlanRules(knowledge, this.verdict);
     this.#progress = new ProgressRules(knowledge, this.verdict);
     this.#writers = new WriterRules(knowledge, this.verdict);
@@ -60,7 +62,7 @@ export abstract class Referee {
   onStored(store: Store, method: string, args: readonly unknown[]): void {
     if (method !== "recordServers") this.trace.add(() => `  store ${method} ${JSON.stringify(args)}`);
     if (recordsOnly.has(method)) return;
-    if (method === "startDeploy") this.#mayBegin(store, args[0] as StartDeploy);
+    if (method === "startDeploy") this.policies.onStarted(store, args[0] as StartDeploy);
     if (method === "moveMoments") this.#progress.onMoments(args[0] as number);
     for (const service of this.knowledge.services) this.#refresh(service, store);
     const taken = takenIn(method, args);
@@ -83,7 +85,7 @@ export abstract class Referee {
   onObserveFailed(error: unknown, life: Life): void {
     if (this.isOver(life)) return;
     this.trace.add(() => `  observe failed: ${error instanceof Error ? error.message : error}`);
-    this.plan.onObserveFailed();
+    if (!this.policies.othersLook) this.plan.onObserveFailed();
   }
 
   onResize({ release }: GroupSpec, size: number, life: Life): void {
@@ -175,19 +177,6 @@ export abstract class Referee {
 
   protected isOver(life: Life): boolean {
     return life.isOver || life !== this.#life;
-  }
-
-  /** Where it is frozen, only a deploy that is to begin whatever policies say. Rollbacks and replacements always may. */
-  #mayBegin(store: Store, { release, admission }: StartDeploy): void {
-    const { service } = release;
-    const against = store.policies
-      .freezes()
-      .filter((freeze) => isFrozenBy(freeze, service, Number.NEGATIVE_INFINITY));
-    this.verdict.expect(
-      against.length === 0 || admission?.breakGlass === true,
-      "no-deploy-begins-in-a-freeze",
-      () => `a deploy of ${service} begins, and freeze ${against[0]?.id} holds`,
-    );
   }
 
   #refresh(service: ServiceKey, store: Store): void {
