@@ -12,6 +12,7 @@ import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "../want
 import { dataWords } from "./data-words.ts";
 import { differences } from "./differences.ts";
 import { manifestsOf } from "./manifests.ts";
+import { namesakeWords } from "./namesakes.ts";
 import { digestOfPlan } from "./plan-digest.ts";
 import { platformWords } from "./platform-words.ts";
 import { policyDifferences } from "./policy-differences.ts";
@@ -66,7 +67,10 @@ export function planNow(
     serving: servingOf(store.desired(service)),
     final: finalReleaseOf(after.desired)?.number,
     rollout: before.desired?.rollout,
-    changes: change.changes ?? changesOf(before, after),
+    changes: change.changes ?? [
+      ...changesOf(before, after),
+      ...namesakeWords(store, service, finalReleaseOf(after.desired)),
+    ],
     // What approvals say depends on the plan itself.
     admission: admissionOf(before, asksApproval(store, service) ? rehearse(digest) : after),
     ...future,

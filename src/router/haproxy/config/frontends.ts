@@ -82,7 +82,7 @@ function conflict(mine: OwnedFrontend, other: OwnedFrontend, clash: Clash): Kiln
       hint:
         clash.kind === "mode"
           ? "Plain TCP and UDP need a port of their own: choose another `traffic.listen`."
-          : "Choose another `traffic.listen`, or another host name or path.",
+          : `Choose another \`traffic.listen\`, or another host name or path. If ${nameOf(other.service)} was renamed: docs/rollouts.md, "Renaming a service".`,
     },
   );
 }
