@@ -3,6 +3,7 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import { keptForMs } from "../../domain/rollout/move.ts";
 import type { Move, Rollout } from "../../domain/rollout/rollout.ts";
 import type { TargetName } from "../../domain/target.ts";
+import { spanWords } from "../../lib/time/span.ts";
 import type { Store } from "../../store/store.ts";
 import { type RevocationParts, requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted } from "../operations.ts";
@@ -30,11 +31,10 @@ function handedOver(
   { target, shared }: Move,
   { from: release, policy }: Rollout,
 ): readonly string[] {
-  const seconds = Math.round(keptForMs(policy) / 1000);
   const kept = shared ? "waits there without traffic" : "serves there for users who still come";
   return [
     `target: ${from} -> ${target}`,
-    `release ${release} ${kept} for ${seconds} s, then it is removed from ${from}`,
+    `release ${release} ${kept} for ${spanWords(keptForMs(policy))}, then it is removed from ${from}`,
   ];
 }
 

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Answer, Asked } from "../../api/contract/types.ts";
 import { ask, invalidate } from "../store.ts";
+import { plural } from "../words.ts";
 
 /** A change that can be asked for here. `remove` and `deploy` are left to the command line. */
 export type Change =
@@ -47,7 +48,7 @@ export function effectOf({ change }: Wish, plan: Answer<"plan">): string {
     case "rollback":
       return plan.final === undefined ? "Roll back" : `Send traffic to release ${plan.final}`;
     case "scale":
-      return `Run ${change.count} servers`;
+      return `Run ${plural(change.count, "server")}`;
     case "promotion":
       return "Begin the rollout";
     case "promote":

@@ -50,8 +50,13 @@ function leadTime(moved: readonly Moved[]): Figure {
       ...noted(
         known.filter(({ commits }) => commits?.complete === false).length,
         "deployments have more commits than are known",
+        "deployment has more commits than are known",
       ),
-      ...noted(times.length - possible.length, "commits have a time after their deployment"),
+      ...noted(
+        times.length - possible.length,
+        "commits have a time after their deployment",
+        "commit has a time after its deployment",
+      ),
     ],
     events: sequences(known.map(({ completed }) => completed)),
   };
@@ -91,7 +96,11 @@ function recoveryTime(moved: readonly Moved[]): Figure {
   const times = recovered.map((one) => Math.max(0, one.recovered.atMs - one.moved.atMs));
   return judged({
     ...{ name: "recovery-time", n: times.length, value: median(times), more: p90(times) },
-    notes: noted(failed.length - recovered.length, "failed deployments have not recovered yet"),
+    notes: noted(
+      failed.length - recovered.length,
+      "failed deployments have not recovered yet",
+      "failed deployment has not recovered yet",
+    ),
     events: sequences(recovered.flatMap((one) => [one.moved, one.recovered])),
   });
 }

@@ -30,6 +30,6 @@ export function judged(parts: Parts, made = parts.n): Figure {
 }
 
 /** A note about so many of something; none when there are none. */
-export function noted(count: number, text: string): readonly string[] {
-  return count === 0 ? [] : [`${count} ${text}`];
+export function noted(count: number, many: string, one = many): readonly string[] {
+  return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
 }

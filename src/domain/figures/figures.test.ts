@@ -90,7 +90,7 @@ test("a failed deployment recovers when another release has all the traffic", ()
   for (const i of [1, 2, 3, 4, 5]) log.rollout(i * day, i, "rolled-back");
   log.rollout(6 * day, 6, "failed");
   const { value, n, notes } = named(delivery(log), "recovery-time");
-  expect([value, n, notes]).toEqual([hourMs / 2, 5, ["1 failed deployments have not recovered yet"]]);
+  expect([value, n, notes]).toEqual([hourMs / 2, 5, ["1 failed deployment has not recovered yet"]]);
 });
 
 test("what turns back before traffic is caught, and no deployment", () => {

@@ -59,7 +59,11 @@ function replacement(taints: readonly KilnEvent[], events: readonly KilnEvent[])
   return judged({
     ...{ name: "drift-replacement", n: times.length, value: median(times) },
     more: slowest === undefined ? {} : { "90 %": slowest },
-    notes: noted(due.length - replaced.length, "tainted servers have no known successor that was ready"),
+    notes: noted(
+      due.length - replaced.length,
+      "tainted servers have no known successor that was ready",
+      "tainted server has no known successor that was ready",
+    ),
     events: sequences(replaced.flatMap(({ taint, ready }) => [taint, ready])),
   });
 }

@@ -5,6 +5,7 @@ import { keptForMs } from "../../domain/rollout/move.ts";
 import { changeRollout } from "../../domain/rollout/record.ts";
 import type { Move, Rollout } from "../../domain/rollout/rollout.ts";
 import type { TargetName } from "../../domain/target.ts";
+import { spanWords } from "../../lib/time/span.ts";
 import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
 import { deleteUnusedContents } from "../services/contents.ts";
@@ -252,7 +253,7 @@ function sentence(rollout: Rollout, change: PlannedChange, reason: string): stri
 function movedSentence({ service, to, steps, step }: Rollout): string {
   const { share = 1, holdMs = 0 } = steps[step] ?? {};
   const part = share === 1 ? "all the traffic" : `${Math.round(share * 100)} % of the traffic`;
-  const proof = holdMs === 0 ? "" : ` and has to stay healthy for ${holdMs / 1000} s`;
+  const proof = holdMs === 0 ? "" : ` and has to stay healthy for ${spanWords(holdMs)}`;
   return `Release ${to} of ${service} has ${part}${proof}`;
 }
 

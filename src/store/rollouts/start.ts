@@ -262,7 +262,7 @@ export function tellScaled(
   log.append({
     service,
     kind: "service.scaled",
-    message: `${askerName(by)} scaled ${service} from ${from} to ${to} servers${why(by)}`,
+    message: `${askerName(by)} scaled ${service} from ${from} to ${to} ${to === 1 ? "server" : "servers"}${why(by)}`,
     data: { from, to, ...askerData(by) },
   });
 }

@@ -5,6 +5,7 @@ import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
 import type { TlsSpec } from "../../../domain/spec/traffic-spec.ts";
 import { matchesOf, matchKey } from "../../../domain/traffic/listener.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
+import { spanWords } from "../../../lib/time/span.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
 export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {
@@ -28,7 +29,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("volume", byKey(shape.volumes ?? [], "name"), byKey(after.shape.volumes ?? [], "name")),
     ...changed("init", shape.init, after.shape.init),
     ...changed("stop signal", shape.stop?.signal, after.shape.stop?.signal),
-    ...changed("stop grace", seconds(shape.stop?.graceMs), seconds(after.shape.stop?.graceMs)),
+    ...changed("stop grace", span(shape.stop?.graceMs), span(after.shape.stop?.graceMs)),
     ...changed("shared memory", mebibytes(shape.sharedMemoryBytes), mebibytes(after.shape.sharedMemoryBytes)),
     ...changed("ulimits", ulimits(shape), ulimits(after.shape)),
     ...changed("devices", devices(shape), devices(after.shape)),
@@ -48,12 +49,12 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
 function healthDifferences(before: HealthSpec, after: HealthSpec): readonly string[] {
   const differences = [
     ...changed("health check", checkWords(before.check), checkWords(after.check)),
-    ...changed("health interval", seconds(before.intervalMs), seconds(after.intervalMs)),
-    ...changed("health timeout", seconds(before.timeoutMs), seconds(after.timeoutMs)),
+    ...changed("health interval", span(before.intervalMs), span(after.intervalMs)),
+    ...changed("health timeout", span(before.timeoutMs), span(after.timeoutMs)),
     ...changed("checks until ready", before.ready, after.ready),
     ...changed("checks until unready", before.unready, after.unready),
-    ...changed("health deadline", seconds(before.deadlineMs), seconds(after.deadlineMs)),
-    ...changed("start period", seconds(before.startPeriodMs), seconds(after.startPeriodMs)),
+    ...changed("health deadline", span(before.deadlineMs), span(after.deadlineMs)),
+    ...changed("start period", span(before.startPeriodMs), span(after.startPeriodMs)),
   ];
   if (differences.length > 0 || isDeepStrictEqual(before, after)) return differences;
   return ["health check: changed"];
@@ -139,8 +140,8 @@ function devices({ devices = [] }: ReleaseDraft["shape"]): string {
   return `${devices.join(", ")} (less isolated: servers reach drivers of this machine's kernel)`;
 }
 
-function seconds(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : `${ms / 1_000} s`;
+function span(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : spanWords(ms);
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {
