@@ -13,6 +13,7 @@ import { fakeOperations } from "../api/testing.ts";
 import type { Grant } from "../domain/access/access.ts";
 import { parseLoginText } from "../domain/access/login-text.ts";
 import { silentLog } from "../lib/log.ts";
+import { exec } from "../lib/process/exec.ts";
 import { memoryFolder } from "../lib/testing.ts";
 import { aStore } from "../store/testing.ts";
 import { createAccess } from "./access.ts";
@@ -49,7 +50,7 @@ async function aRemote(overrides: Partial<Operations> = {}) {
     return { ...made, endpoint: endpoint(made.token), client: createClient(endpoint(made.token)) };
   };
   return {
-    ...{ store, clock, address, operations, endpoint, invited, enter, calls: fake.calls },
+    ...{ store, clock, folder, address, operations, endpoint, invited, enter, calls: fake.calls },
     [Symbol.asyncDispose]: async () => {
       await access.close();
       opened[Symbol.dispose]();
@@ -111,6 +112,22 @@ describe("without a token there is nothing", () => {
     expect(await begun(stranger, "/v1/access/login", large).answer).toBe(413);
     expect(remote.calls).toEqual([]);
   });
+});
+
+test("openssl finds TLS 1.3 and nothing older, with a certificate of the controller's own authority for its address", async () => {
+  await using remote = await aRemote();
+  const look = async (...more: readonly string[]) => {
+    const argv = ["openssl", "s_client", "-connect", remote.address, "-verify_return_error"] as const;
+    const { stdout, stderr } = await exec([...argv, ...more], { input: "" });
+    return stdout + stderr;
+  };
+  const trusting = ["-CAfile", join(remote.folder, "authority.crt"), "-verify_ip"];
+  expect(await look("-tls1_3", ...trusting, "127.0.0.1")).toContain("New, TLSv1.3");
+  await expect(look("-tls1_3", ...trusting, "198.51.100.7")).rejects.toThrow(/IP address mismatch/);
+  await expect(look("-tls1_3")).rejects.toThrow(/self-signed certificate in certificate chain/);
+  for (const old of ["-tls1_2", "-tls1_1", "-tls1"]) {
+    await expect(look(old, ...trusting, "127.0.0.1"), old).rejects.toThrow(/alert protocol version/);
+  }
 });
 
 test("a client does not wait forever for a controller that went without a word", async () => {
