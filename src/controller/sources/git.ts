@@ -27,6 +27,8 @@ const ownSettings: readonly string[] = [
 export interface GitCall {
   readonly signal: AbortSignal;
   readonly timeoutMs?: number;
+  /** Of a file that git writes. Absent: `largestFileBytes`. */
+  readonly fileBytes?: number;
   readonly settings?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** What its errors mean, where that is known. */
@@ -44,8 +46,8 @@ export interface GitAnswer {
 
 /** Runs git in one of the controller's own repositories, with bounds on memory, time and the size of files. Only the caller's transports are used. */
 export async function git(folder: string, args: readonly string[], call: GitCall): Promise<GitAnswer> {
-  const { signal, timeoutMs = 60_000, settings = [], env = {} } = call;
-  const limits = [`--fsize=${largestFileBytes}`, `--as=${mostMemoryBytes}`, "--core=0"];
+  const { signal, timeoutMs = 60_000, fileBytes = largestFileBytes, settings = [], env = {} } = call;
+  const limits = [`--fsize=${fileBytes}`, `--as=${mostMemoryBytes}`, "--core=0"];
   const argv = ["prlimit", ...limits, ...closedGit(folder, [...ownSettings, ...settings]), ...args] as const;
   const given = { env: { ...closedEnvironment, ...env }, signal, timeoutMs, accept: "any" } as const;
   const { code, stdout, stderr } = await exec(argv, given);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -57,14 +58,14 @@ async function commit(files: Readonly<Record<string, string>>, ...more: readonly
   return git("rev-parse", "HEAD");
 }
 
-function repository(of: Partial<GitSource> = {}): Repository {
+function repository(of: Partial<GitSource> = {}, packBytes?: number): Repository {
   const url = `git://127.0.0.1:${port}/shop/.git`;
   const source: GitSource = {
     ...{ service: "shop", url, branch: "main", path: ".", intervalMs: 60_000, addedAtMs: 0, addedBy: "ada" },
     ...{ hold: undefined, head: undefined, lookedAtMs: undefined, deployed: undefined, failing: undefined },
     ...{ nextLookAtMs: 0, ...of },
   };
-  return new Repository(join(base, "sources"), source, new AbortController().signal);
+  return new Repository(join(base, "sources"), source, new AbortController().signal, packBytes);
 }
 
 /** The daemon may not listen yet. */
@@ -217,6 +218,18 @@ describe("a hostile repository", () => {
     const evil = await git("commit-tree", tree, "-p", id, "-m", "x");
     await git("update-ref", "refs/heads/main", evil);
     await expect(shop.fetch(evil, strict)).rejects.toMatchObject({ code: "source_unreachable" });
+  });
+
+  test("more than a fetch may bring is cut off amid the transfer, and leaves nothing", async () => {
+    const first = await commit({ "kiln.yaml": "service: shop\n" });
+    const shop = repository({}, 1 << 20);
+    await head(shop);
+    await shop.fetch(first, strict);
+    const huge = await commit({ "video.bin": randomBytes(2 << 20).toString("latin1") });
+    await expect(shop.fetch(huge, strict)).rejects.toMatchObject({ code: "source_too_large" });
+    expect(existsSync(join(shop.folder, "checkout"))).toBe(false);
+    await git("reset", "--quiet", "--hard", first);
+    expect((await shop.fetch(first, strict)).commit.id).toBe(first);
   });
 
   test("a few bytes that stand for more files than there are disks are refused before any is written", async () => {

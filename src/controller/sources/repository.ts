@@ -30,10 +30,13 @@ export class Repository {
   /** What else belongs to the source. */
   readonly folder: string;
   readonly #checkout: string;
+  readonly #packBytes: number;
 
-  constructor(sources: string, source: GitSource, signal: AbortSignal) {
+  /** `packBytes`: of what one fetch may bring. */
+  constructor(sources: string, source: GitSource, signal: AbortSignal, packBytes = largestFileBytes) {
     this.#source = source;
     this.#signal = signal;
+    this.#packBytes = packBytes;
     this.folder = folderOf(sources, source.service);
     this.#checkout = join(this.folder, "checkout");
   }
@@ -107,11 +110,13 @@ export class Repository {
     const { url, branch } = this.#source;
     const refs = `+refs/heads/${branch}:refs/remotes/origin/${branch}`;
     const args = ["fetch", "--quiet", `--depth=${mostCommits}`, "--no-write-fetch-head", url, refs];
-    const call = { ...(await this.#line()), timeoutMs: fetchMs };
+    const call = { ...(await this.#line()), timeoutMs: fetchMs, fileBytes: this.#packBytes };
     const { code, why, hint } = await git(this.#checkout, args, call);
     if (code === 0) return;
+    // The kernel ends the process that writes the pack at its bound, and git says no more than that it is gone.
+    const isCut = (packsIn(this.#checkout)?.largest ?? 0) >= this.#packBytes;
     this.forget();
-    if (code === 153 || /File too large|file size|out of memory|unable to write/i.test(why)) throw tooLarge();
+    if (isCut || /File too large|out of memory|unable to write/i.test(why)) throw tooLarge();
     throw unreachable(why, hint);
   }
 
@@ -225,13 +230,25 @@ export function folderOf(sources: string, service: ServiceKey): string {
   return join(sources, createHash("sha256").update(service).digest("hex").slice(0, 12));
 }
 
+interface Packs {
+  readonly count: number;
+  /** Of all files. */
+  readonly bytes: number;
+  /** Of the largest one. */
+  readonly largest: number;
+}
+
 /** Undefined: there is no repository. */
-function packsIn(checkout: string): { readonly count: number; readonly bytes: number } | undefined {
+function packsIn(checkout: string): Packs | undefined {
   const folder = join(checkout, ".git/objects/pack");
   try {
     const names = readdirSync(folder);
-    const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-    return { count: names.filter((name) => name.endsWith(".pack")).length, bytes };
+    const sizes = names.map((name) => statSync(join(folder, name)).size);
+    return {
+      count: names.filter((name) => name.endsWith(".pack")).length,
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      largest: Math.max(0, ...sizes),
+    };
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
     throw error;
