@@ -126,7 +126,10 @@ test("openssl finds TLS 1.3 and nothing older, with a certificate of the control
   await expect(look("-tls1_3", ...trusting, "198.51.100.7")).rejects.toThrow(/IP address mismatch/);
   await expect(look("-tls1_3")).rejects.toThrow(/self-signed certificate in certificate chain/);
   for (const old of ["-tls1_2", "-tls1_1", "-tls1"]) {
-    await expect(look(old, ...trusting, "127.0.0.1"), old).rejects.toThrow(/alert protocol version/);
+    // At its usual level, openssl itself refuses to ask for the oldest.
+    await expect(look(old, "-cipher", "DEFAULT@SECLEVEL=0", ...trusting, "127.0.0.1"), old).rejects.toThrow(
+      /alert protocol version/,
+    );
   }
 });
 

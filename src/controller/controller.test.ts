@@ -60,7 +60,7 @@ test("what needs no other release is reported and taken over, also by a deploy t
   const policy = aPolicy({ bakeMs: 2_000 });
   const upkeep: UpkeepPolicy = { ...defaultUpkeep, drift: { ...defaultUpkeep.drift, response: "report" } };
   const request = { service: "shop", count: 3, draft: { ...draftOf(aRelease(1)), files: [] } };
-  const bake = `rollout.bake: ${aPolicy().bakeMs / 1_000}s -> 2s`;
+  const bake = `rollout.bake: ${aPolicy().bakeMs / 1_000} s -> 2 s`;
   expect((await t.controller.plan(planOf({ ...request, policy }), anAsker())).changes).toEqual([bake]);
   expect((await t.deploy(1, { policy })).adopted).toEqual([bake]);
   const { rollout } = await t.deploy(2, { policy });
@@ -70,7 +70,7 @@ test("what needs no other release is reported and taken over, also by a deploy t
   await t.settled();
   const { rollout: next } = await t.deploy(3, { policy: aPolicy(), upkeep });
   expect((await t.controller.rollout({ id: next ?? 0 })).changes).toContain(
-    bake.replace(/(\S+) -> 2s/, "2s -> $1"),
+    bake.replace(/: (.+) -> 2 s/, ": 2 s -> $1"),
   );
 });
 

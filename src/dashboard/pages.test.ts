@@ -95,9 +95,12 @@ describe("the way back", () => {
     expect(wayBack({ fault: refusal }, releases)).toEqual({ release: undefined, words: refusal.message });
   });
   test("a plan after which no release serves is an answer", () => {
-    expect(wayBack({ plan: { ...plan, final: undefined } }, releases)).toEqual({
+    const none = { ...plan, final: undefined, actions: [] };
+    expect(wayBack({ plan: none }, releases)).toEqual({
       ...{ release: undefined, words: "No release would serve after it." },
     });
+    const route = { kind: "route", service: "shop", reason: "", shares: [{ release: 1, share: 1 }] } as const;
+    expect(wayBack({ plan: { ...none, actions: [route] } }, releases).release).toBe(1);
   });
   test("is asked for again when something changes or no one could answer, and not with each beat", () => {
     const refused = { ...refusal, passing: false };

@@ -1,6 +1,8 @@
 import { defineConfig } from "vite";
 import { shell } from "./shell.ts";
 
+const place = '<div id="app"></div>';
+
 /** The dashboard: nothing inline, so that the strictest content security policy holds; no polyfills. */
 export default defineConfig({
   root: import.meta.dirname,
@@ -17,7 +19,11 @@ export default defineConfig({
   plugins: [
     {
       name: "shell",
-      transformIndexHtml: (html) => html.replace('<div id="app"></div>', `<div id="app">${shell()}</div>`),
+      transformIndexHtml: (html) => {
+        const [before, after, ...more] = html.split(place);
+        if (after === undefined || more.length > 0) throw new Error(`index.html has no single ${place}.`);
+        return `${before}<div id="app">${shell()}</div>${after}`;
+      },
     },
   ],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { exec } from "../lib/process/exec.ts";
 import { runApart } from "./apart.ts";
@@ -35,12 +35,13 @@ test.skipIf(!isRoot)("a program writes to its folder alone, wherever everyone ma
 });
 
 test.skipIf(!isRoot)("a program reaches no socket of another one", async () => {
-  mkdirSync("/run/kiln-apart", { recursive: true });
-  onTestFinished(() => rmSync("/run/kiln-apart", { recursive: true }));
-  const server = createServer().listen("/run/kiln-apart/socket");
+  const open = mkdtempSync("/run/kiln-apart-");
+  onTestFinished(() => rmSync(open, { recursive: true }));
+  const server = createServer().listen(join(open, "socket"));
   onTestFinished(() => void server.close());
-  chmodSync("/run/kiln-apart/socket", 0o777);
-  expect(await apart("ls /run")).not.toContain("kiln-apart");
+  chmodSync(open, 0o755);
+  chmodSync(join(open, "socket"), 0o777);
+  expect(await apart("ls /run")).not.toContain(basename(open));
 });
 
 test.skipIf(!isRoot || !networked)(
@@ -58,7 +59,7 @@ test.skipIf(!isRoot || !networked)(
 
 test.skipIf(!isRoot)("a program ends with the process that has started it", async () => {
   const worker = `import { runApart } from ${JSON.stringify(new URL("apart.ts", import.meta.url).href)};
-    await runApart(${JSON.stringify(folder)}, ["sh", "-c", "echo x > begun; exec sleep 4711"], {});`;
+    await runApart(${JSON.stringify(folder)}, ["sh", "-c", "echo x > begun; exec sleep ${sleepFor}"], {});`;
   const ended = new AbortController();
 
   const running = exec([process.execPath, "--input-type=module", "-e", worker], {
@@ -74,10 +75,13 @@ test.skipIf(!isRoot)("a program ends with the process that has started it", asyn
   await expect.poll(sleepers, { timeout: 60_000 }).toEqual([]);
 });
 
+/** In seconds: nothing else on the machine sleeps for so long. */
+const sleepFor = 4_711_000_000 + process.pid;
+
 function sleepers(): readonly string[] {
   return readdirSync("/proc").filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("sleep\0" + "4711");
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(`sleep\0${sleepFor}\0`);
     } catch {
       return false;
     }

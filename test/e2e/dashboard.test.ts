@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { type Dashboard, openBrowser, openDashboard, whyNoBrowser } from "./browser.ts";
@@ -106,10 +106,12 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
   test("more tabs than a browser has connections are live by one stream, which another takes over when its tab is closed", async () => {
     const context = page.context();
     const holders = new Set<Page>();
-    context.on("request", (request) => {
+    const note = (request: Request) => {
+      if (!request.url().includes("/v1/events?follow=true")) return;
       const by = request.frame().page();
-      if (by !== page && request.url().includes("/v1/events?follow=true")) holders.add(by);
-    });
+      if (by !== page) holders.add(by);
+    };
+    context.on("request", note);
     const address = new URL("/", page.url()).href;
     const live = async (tab: Page) => await tab.getByText("Live", { exact: true }).waitFor();
     const tabs: Page[] = [];
@@ -133,6 +135,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     expect(holders.size).toBe(2);
     await Promise.all(left.map(live));
     await Promise.all(left.map((tab) => tab.close()));
+    context.off("request", note);
     await dashboard.show("/");
   });
 
@@ -186,11 +189,14 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   test("says what a freeze holds up", async () => {
     await kiln.ok(["freeze", "none", "--reason", "incident 12", "--for", "4h"]);
-    await dashboard.show("/promotion");
-    const inCalendar = page.locator("svg title", { hasText: "incident 12" }).first();
-    await inCalendar.waitFor({ state: "attached" });
-    expect(await inBothThemes(page, "frozen")).toEqual([]);
-    await kiln.ok(["unfreeze", "none"]);
+    try {
+      await dashboard.show("/promotion");
+      const inCalendar = page.locator("svg title", { hasText: "incident 12" }).first();
+      await inCalendar.waitFor({ state: "attached" });
+      expect(await inBothThemes(page, "frozen")).toEqual([]);
+    } finally {
+      await kiln.ok(["unfreeze", "none"]);
+    }
   });
 
   test("is for everyone: axe finds nothing wrong, in both themes and on a narrow screen", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmod, readFile } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClientLoad, startLoad } from "../../src/cli/quickstart/load.ts";
@@ -9,6 +9,8 @@ import type {
   ServerStatus,
   ServiceStatus,
 } from "../../src/controller/operations.ts";
+import { readIfThere } from "../../src/lib/process/proc.ts";
+import { openStateFolder } from "../../src/lib/state-folder.ts";
 import { type Installation, install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
@@ -149,11 +151,10 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
 
   /** How often the limit of processes was met: pids.events, cgroups(7). */
   async function forksRefused(id: string): Promise<number> {
-    const found = execFileSync("find", ["/sys/fs/cgroup", "-path", `*/${id}/pids.events`], {
-      encoding: "utf8",
-    });
-    const text = await readFile(found.split("\n")[0] ?? "", "utf8").catch(() => "");
-    return Number(/^max (\d+)/m.exec(text)?.[1] ?? 0);
+    const { tag } = openStateFolder({ KILN_HOME: kiln.home });
+    // Version 2 of cgroups, and 1.
+    const texts = ["", "pids/"].map((at) => readIfThere(`/sys/fs/cgroup/${at}kiln-${tag}/${id}/pids.events`));
+    return Number(/^max (\d+)/m.exec(texts.join(""))?.[1] ?? 0);
   }
 
   test("fourteen touched at once: some are replaced, the others keep serving", async () => {

@@ -12,7 +12,7 @@ import { type Installation, install, lostDuring, waitUntil, whyNoServers } from 
 import { littleService } from "./little-service.ts";
 
 const why = whyNoServers();
-if (why !== undefined) console.log(`Skipped: webhooks beside a rollout, because ${why}.`);
+if (why !== undefined) console.log(`Skipped: webhooks during a rollout, because ${why}.`);
 
 interface Got {
   readonly id: string;

@@ -11,6 +11,7 @@ import { isAnswer, isPolicyRefusal } from "./answers.ts";
 import { Killed } from "./life.ts";
 import { jobQualities, type Quality, type QualityMix } from "./nature.ts";
 import type { Council } from "./policy/council.ts";
+import { emergency } from "./policy/people.ts";
 import type { PolicyRules } from "./policy/policy-rules.ts";
 import type { Random } from "./random.ts";
 import type { Verdict } from "./rules/verdict.ts";
@@ -146,7 +147,7 @@ export class Operator {
 
   /** Some deploys have a reason, and some are to begin whatever policies say. */
   #urgent(request: DeployRequest): DeployRequest {
-    if (this.#emergencies.chance(0.2)) return { ...request, breakGlass: true, reason: "it burns" };
+    if (this.#emergencies.chance(0.2)) return { ...request, breakGlass: true, reason: emergency };
     const reason = this.#council.reason();
     return reason === undefined ? request : { ...request, reason };
   }

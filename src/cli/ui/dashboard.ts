@@ -78,10 +78,11 @@ function atTheDoor(
     if (gate.admits({ cookie, user })) return undefined;
     return [401, "Open the link that `kiln ui` printed. It lets one browser in, once."];
   }
+  const first = page.get("/index.html");
+  if (first === undefined) return [404, "There is nothing here."];
   const given =
     request.method === "GET" ? gate.enter(path.slice(entry.length), user, clock.now()) : undefined;
-  const first = page.get("/index.html");
-  if (given === undefined || first === undefined)
+  if (given === undefined)
     return [403, "This link was used, or is too old. Run `kiln ui` again: it prints another."];
   sendEntered(response, given, first);
   return undefined;

@@ -137,8 +137,11 @@ function noReason(): KilnError {
   });
 }
 
-/** Throws `policy_refused` where a rollout may not begin; what let it through is in the admission. */
-export function requireBegin(service: ServiceKey, admission: Admission | undefined): void {
+const emergency =
+  "In an emergency, someone on the controller's machine, or with a token that has break-glass, can begin it all the same with `--break-glass --reason TEXT`; another person then has to review that. A rollback is never refused by these rules.";
+
+/** Throws `policy_refused` where a rollout may not begin; what let it through is in the admission. `hint`: what can be done all the same. */
+export function requireBegin(service: ServiceKey, admission: Admission | undefined, hint = emergency): void {
   const against = refusing(admission?.rules ?? []).filter(({ kind }) => kind !== "signature");
   if (against.length === 0 || admission?.breakGlass) return;
   throw new KilnError(
@@ -150,7 +153,7 @@ export function requireBegin(service: ServiceKey, admission: Admission | undefin
         message: `${because}.`,
         ...(remedy === undefined ? {} : { hint: remedy }),
       })),
-      hint: "In an emergency, someone on the controller's machine, or with a token that has break-glass, can begin it all the same with `--break-glass --reason TEXT`; another person then has to review that. A rollback is never refused by these rules.",
+      hint,
     },
   );
 }

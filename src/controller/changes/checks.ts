@@ -77,9 +77,10 @@ export async function requireDeployable(
     await images.requireVersion(serviceOf(service), version, image);
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
-  requireDevices(store.access, shape);
   requireTaken(platform, { shape, jobs, schedules, network });
   await platform.preflight?.({ service, image, shape, health, traffic, secrets, files }, call());
+  // Nothing is allowed in vain where the platform has no devices.
+  requireDevices(store.access, shape);
 }
 
 /** A deploy leaves a service where it is. Throws `target_fixed`, and `target_unknown`. */

@@ -12,7 +12,6 @@ import { requireDeployable, requireSameTarget } from "./checks.ts";
 import { raisesDataVersion, requireReadable, volumesThere } from "./data.ts";
 import { requireOneWriter } from "./one-writer.ts";
 import { differences } from "./plan/differences.ts";
-import { namesakeWords } from "./plan/namesakes.ts";
 import { newPolicies } from "./plan/policy-differences.ts";
 import { freeze } from "./release-content.ts";
 import { servingOf } from "./wanted.ts";
@@ -127,11 +126,7 @@ function start(store: Store, request: DeployRequest, next: Next, by: Asker): Acc
       ? { rolloutPolicy: { ...policy, onFailure: "stop" } }
       : {}),
     steps: compileSteps(policy, count, desired?.serving === undefined),
-    changes: [
-      ...differences(servingOf(desired), release),
-      ...namesakeWords(store, service, release),
-      ...adopted,
-    ],
+    changes: [...differences(servingOf(desired), release), ...adopted],
   });
   const scaled =
     desired === undefined || desired.count === count ? undefined : { from: desired.count, to: count };

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { draftOf } from "../../domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
+import { testTargets } from "../targets/testing.ts";
 import { TestInstallation } from "../testing.ts";
 import { differences } from "./plan/differences.ts";
 
@@ -41,4 +42,14 @@ test("the plan of a first release names its devices, and of a later one that the
   expect(differences(undefined, draft).join()).toContain("devices: none -> /dev/fuse (less isolated");
   expect(differences(draft, without)).toEqual([expect.stringMatching(/^devices: \/dev\/fuse .* -> none$/)]);
   expect(differences(draft, draft)).toEqual([]);
+});
+
+test("a move gives no device that is not allowed any more", async () => {
+  await using t = await testTargets("north");
+  t.store.access.allow("/dev/fuse", ada);
+  await t.deployed("shop", 2, { draft });
+  t.store.access.disallow("/dev/fuse", ada);
+  await expect(t.controller.move({ service: "shop", target: "north" }, ada)).rejects.toMatchObject({
+    code: "device_not_allowed",
+  });
 });

@@ -11,6 +11,7 @@ import { requireUsable } from "../targets/require-usable.ts";
 import { admit, requireBegin, type Signers, signersOf, verdictOn } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { requireTaken } from "./checks.ts";
+import { requireDevices } from "./devices.ts";
 import { requireMovable } from "./movable.ts";
 import { requireSecrets } from "./release-content.ts";
 
@@ -47,18 +48,22 @@ export function moving(parts: ChangeParts, { service, target }: MoveRequest, by:
       requireSecrets(store, service, release.secrets);
       requireTaken(to.platform, release);
       await to.platform.preflight?.(release, parts.call());
+      requireDevices(store.access, release.shape);
       signers = await signersOf(parts, release.image);
       admitted(store);
     },
     record: (now, { rehearsed, plan }) => {
       requireMovable(now, service, { target, shared });
       const admission = admitted(now, plan);
-      if (!rehearsed) requireBegin(service, admission);
+      if (!rehearsed) requireBegin(service, admission, noEmergency);
       const rollout = now.startMove({ service, target, shared, by, changes, admission });
       return { service, release: rollout.to, rollout: rollout.id, scaled: undefined, admission };
     },
   };
 }
+
+const noEmergency =
+  "A move has no `--break-glass`: the service stays where it is, and serves. Wait, have it approved, or change the policy.";
 
 /** Policies do not stand in the way back to servers that are still kept. */
 function isWayBack(store: Store, service: ServiceKey, target: TargetName): boolean {

@@ -150,11 +150,17 @@ function Ways({ status, history }: { readonly status: Status; readonly history: 
 function useRollbackPlan(service: string, status: Status): Found {
   const [found, setFound] = useState<Found>({});
   const asked = useRef<string>(undefined);
+  const busy = useRef<string>(undefined);
   const when = `${status.serving?.number} ${status.rollout?.id}`;
   useEffect(() => {
-    if (!isOpen(found, asked.current, when)) return;
+    if (busy.current === when || !isOpen(found, asked.current, when)) return;
     asked.current = when;
-    const find = (next: Found) => asked.current === when && setFound(next);
+    busy.current = when;
+    const find = (next: Found) => {
+      if (asked.current !== when) return;
+      busy.current = undefined;
+      setFound(next);
+    };
     ask("plan", { service, change: { kind: "rollback" } }).then(
       (plan) => find({ plan }),
       (error) => find({ fault: toFault(error) }),

@@ -14,15 +14,21 @@ export function isOpen({ fault }: Found, asked: string | undefined, when: string
   return asked !== when || fault?.passing === true;
 }
 
+/** The release that serves at the end of a plan. An older controller does not say it; then the last route does. */
+export function finalOf({ final, actions }: Pick<Answer<"plan">, "final" | "actions">): number | undefined {
+  return final ?? actions.flatMap((action) => (action.kind === "route" ? action.shares : [])).at(-1)?.release;
+}
+
 /** What the controller says of a rollback now: to which release, and what it would find there; or why there is none. */
 export function wayBack(
   { plan, fault }: Found,
   releases: Releases,
 ): { readonly release: number | undefined; readonly words: string } {
   if (plan === undefined) return { release: undefined, words: fault?.message ?? "Asking…" };
-  if (plan.final === undefined) return { release: undefined, words: "No release would serve after it." };
-  const state = releases.find(({ release: { number } }) => number === plan.final)?.state ?? "kept";
-  return { release: plan.final, words: found[state] };
+  const final = finalOf(plan);
+  if (final === undefined) return { release: undefined, words: "No release would serve after it." };
+  const state = releases.find(({ release: { number } }) => number === final)?.state ?? "kept";
+  return { release: final, words: found[state] };
 }
 
 const found: Readonly<Record<Releases[number]["state"], string>> = {

@@ -109,7 +109,8 @@ export class TestHost implements AsyncDisposable {
     const outputs = await Promise.all([
       exec(["ip", "-o", "link"]),
       exec(["nft", "list", "tables"]),
-      exec(["find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", `*${tag}*`]),
+      // What others remove meanwhile is an error to find(1).
+      exec(["find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", `*${tag}*`], { accept: "any" }),
     ]);
     const lines = [...outputs.map(({ stdout }) => stdout), readFileSync("/proc/self/mountinfo", "utf8")]
       .join("\n")
@@ -155,7 +156,7 @@ export function aCall(withinMs = 60_000): Call {
   return { signal: AbortSignal.timeout(withinMs), deadline: Date.now() + withinMs };
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 120_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > endMs) throw new Error(`not so within ${withinMs} ms: ${condition}`);

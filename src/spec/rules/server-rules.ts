@@ -109,14 +109,22 @@ function* zoneExists({ document: { servers } }: RuleInput): Generator<Breach> {
 /** `LC_ALL` would win over `LANG` (locale(7)). */
 function* variablesOnce({ document: { servers } }: RuleInput): Generator<Breach> {
   if (servers === undefined) return;
-  const { timeZone, locale, env } = servers;
+  const { timeZone, locale, env, secrets = [] } = servers;
   const clashes = [
     ...(timeZone === undefined ? [] : [{ key: "timeZone", variable: "TZ" }]),
     ...(locale === undefined ? [] : ["LANG", "LC_ALL"].map((variable) => ({ key: "locale", variable }))),
   ];
-  for (const { key, variable } of clashes.filter(({ variable }) => Object.hasOwn(env, variable))) {
+  const given = new Map<string, Path>([
+    ...Object.keys(env).map((name) => [name, ["servers", "env", name]] as const),
+    ...secrets.flatMap(({ env: name }, i) =>
+      name === undefined ? [] : [[name, ["servers", "secrets", i]] as const],
+    ),
+  ]);
+  for (const { key, variable } of clashes) {
+    const path = given.get(variable);
+    if (path === undefined) continue;
     yield {
-      path: ["servers", "env", variable],
+      path,
       message: `${variable} sets what \`servers.${key}\` sets too; expected one of the two.`,
     };
   }

@@ -1,5 +1,5 @@
 import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
-import type { AllowedPlaces } from "../../domain/access/places.ts";
+import { type AllowedPlaces, isDevice } from "../../domain/access/places.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Workbench } from "../workbench.ts";
@@ -20,7 +20,9 @@ export function allowPlace({ db, log }: Workbench, place: string, by: Asker): vo
   log.append({
     service: undefined,
     kind: "access.allowed",
-    message: `${askerName(by)} lets requests over the network name ${place}${why(by)}`,
+    message: isDevice(place)
+      ? `${askerName(by)} lets services have the device ${place}${why(by)}`
+      : `${askerName(by)} lets requests over the network name ${place}${why(by)}`,
     data: { place, ...askerData(by) },
   });
 }
@@ -28,14 +30,16 @@ export function allowPlace({ db, log }: Workbench, place: string, by: Asker): vo
 /** Throws `access_unknown`. */
 export function disallowPlace({ db, log }: Workbench, place: string, by: Asker): void {
   if (db.run("DELETE FROM access_places WHERE place = ?", place).changes === 0) {
-    throw new KilnError("access_unknown", `Requests over the network may not name ${place} anyway.`, {
-      hint: "`kiln access ls` lists what they may name.",
+    throw new KilnError("access_unknown", `${place} is not allowed anyway.`, {
+      hint: "`kiln access ls` lists what is.",
     });
   }
   log.append({
     service: undefined,
     kind: "access.disallowed",
-    message: `${askerName(by)} no longer lets requests over the network name ${place}${why(by)}`,
+    message: isDevice(place)
+      ? `${askerName(by)} no longer lets services have the device ${place}${why(by)}`
+      : `${askerName(by)} no longer lets requests over the network name ${place}${why(by)}`,
     data: { place, ...askerData(by) },
   });
 }

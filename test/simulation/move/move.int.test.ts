@@ -12,7 +12,7 @@ test("a service that moves answers throughout and leaves nothing where it was, w
     for (const phase of moves) ends.add(phase);
   }
   expect([...ends].sort()).toEqual(expect.arrayContaining(["complete", "rolled-back"]));
-}, 300_000);
+}, 3_600_000);
 
 const mutants: Readonly<
   Record<string, readonly [rule: string, mutate: (desired: DesiredService) => DesiredService]>
@@ -27,6 +27,17 @@ const mutants: Readonly<
             move: { ...desired.move, target: desired.target, keptUntilMs: undefined },
           }
         : desired,
+  ],
+  "the target that was left is forgotten once the rollout is over": [
+    "nothing-is-left",
+    (desired) => (desired.rollout === undefined ? { ...desired, move: undefined } : desired),
+  ],
+  "the target that was left stays open two minutes longer": [
+    "one-target-answers",
+    (desired) =>
+      desired.move?.keptUntilMs === undefined
+        ? desired
+        : { ...desired, move: { ...desired.move, keptUntilMs: desired.move.keptUntilMs + 120_000 } },
   ],
   "the servers on the target that was left are kept for good": [
     "comes-to-rest",
@@ -48,5 +59,5 @@ test.each(Object.entries(mutants))(
     }
     expect.fail(`found by ${[...rules].join(", ") || "no rule"}`);
   },
-  300_000,
+  3_600_000,
 );

@@ -133,7 +133,10 @@ class Run {
   /** Another controller: the present one ends as it is asked to, or has been killed. */
   async #restart(): Promise<void> {
     if (this.#mortal.life.isOver) this.#mortal.letGo();
-    else await this.#t.stop();
+    else {
+      this.#mortal.life.spare();
+      await this.#t.stop();
+    }
     this.#mortal = new Mortal(++this.#controllers);
     await this.#t.start();
   }

@@ -59,7 +59,7 @@ export const policyMutants: Readonly<Record<string, Mutant>> = {
         store.startDeploy(start.admission?.plan === undefined ? start : { ...start, count: start.count + 1 }),
     }),
   },
-  "who breaks the glass is not recorded": {
+  "who breaks the glass gives no reason": {
     caughtBy: "break-glass-is-on-record",
     policies: "windows",
     store: (store) => ({

@@ -24,6 +24,9 @@ const identities: Readonly<Record<Person, readonly [Asker, ...Asker[]]>> = {
   cleo: [atSocket("cleo", 1002), atSocket("cleo-admin", 1002), atSocket("cleo", 0, 1002)],
 };
 
+/** Why they break the glass. Other changes have other reasons. */
+export const emergency = "it burns";
+
 export const people: readonly [Person, ...Person[]] = ["ada", "ben", "cleo"];
 
 export function identitiesOf(person: Person): readonly [Asker, ...Asker[]] {

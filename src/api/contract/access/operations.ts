@@ -99,7 +99,7 @@ export const accessTable = {
     path: "/v1/access/allow",
     needs: "local",
     summary:
-      "Lets requests over the network name a file of the controller's machine, or a URL that it fetches.",
+      "Lets requests over the network name a file of the controller's machine, or a URL that it fetches; or services have a device.",
     asks: "Place",
   },
   /** Throws `access_unknown`. */
@@ -107,7 +107,7 @@ export const accessTable = {
     method: "POST",
     path: "/v1/access/disallow",
     needs: "local",
-    summary: "Lets requests over the network no longer name it. Releases that do stay as they are.",
+    summary: "Takes that back. Releases that name it stay as they are.",
     asks: "Place",
   },
   /** From now on, also after a restart. Throws `listen_failed`. */

@@ -9,7 +9,7 @@ const accepted = {
   release: 2,
   rollout: 7,
   scaled: { from: 3, to: 5 },
-  adopted: ["rollout.bake: 10s -> 2s"],
+  adopted: ["rollout.bake: 10 s -> 2 s"],
 };
 
 export function aDeployRequest(): Asked<"deploy"> {

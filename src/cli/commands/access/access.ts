@@ -1,7 +1,7 @@
 import type { Grant, Role } from "../../../domain/access/access.ts";
 import { grantText } from "../../../domain/access/access.ts";
 import { type AccessToken, type Invite, inviteMs } from "../../../domain/access/identity.ts";
-import type { AllowedPlaces } from "../../../domain/access/places.ts";
+import { type AllowedPlaces, isDevice } from "../../../domain/access/places.ts";
 import type { TrustRule } from "../../../domain/access/trust-rule.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { Style } from "../../output/style.ts";
@@ -72,9 +72,16 @@ export async function list(context: Context): Outcome {
 }
 
 function placeLines({ files, urls }: AllowedPlaces): string[] {
-  const all = [...files, ...urls];
-  if (all.length === 0) return [];
-  return ["", "Requests over the network may name:", ...all.map((place) => `  ${plainText(place)}`)];
+  const devices = files.filter(isDevice);
+  const named = [...files.filter((file) => !isDevice(file)), ...urls];
+  return [
+    ...listed("Requests over the network may name:", named),
+    ...listed("Services may have the devices:", devices),
+  ];
+}
+
+function listed(heading: string, places: readonly string[]): string[] {
+  return places.length === 0 ? [] : ["", heading, ...places.map((place) => `  ${plainText(place)}`)];
 }
 
 function tokenLines(tokens: readonly AccessToken[], nowMs: number, style: Style): string[] {

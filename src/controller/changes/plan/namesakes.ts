@@ -13,16 +13,23 @@ export function namesakeWords(
   release: Pick<Release, "image"> | undefined,
 ): readonly string[] {
   if (release === undefined || servingOf(store.desired(service)) !== undefined) return [];
-  return store
+  const others = store
     .desiredAll()
     .filter((other) => other.service !== service && !other.removed)
     .filter((other) => environmentOf(other.service) === environmentOf(service))
     .filter((other) => servingOf(other)?.image === release.image)
-    .map(
-      (other) =>
-        `a second service: ${other.service} serves the same image, and stays. If it was renamed, see docs/rollouts.md, "Renaming a service"`,
-    );
+    .map((other) => other.service);
+  if (others.length === 0) return [];
+  const more = others.length > mostNamed ? `, and ${others.length - mostNamed} more` : "";
+  const named = `${others.slice(0, mostNamed).join(", ")}${more}`;
+  const [serve, stay, it] =
+    others.length === 1 ? ["serves", "stays", "it"] : ["serve", "stay", "one of them"];
+  return [
+    `another service: ${named} ${serve} the same image, and ${stay}. If ${it} was renamed, see docs/rollouts.md, "Renaming a service"`,
+  ];
 }
+
+const mostNamed = 3;
 
 /** `.staging` of `shop.staging`; empty for none. */
 function environmentOf(service: ServiceKey): string {

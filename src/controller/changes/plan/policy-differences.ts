@@ -1,5 +1,6 @@
 import type { RolloutPolicy } from "../../../domain/spec/rollout-policy.ts";
 import type { DriftPolicy, UpkeepPolicy } from "../../../domain/spec/upkeep-policy.ts";
+import { spanWords } from "../../../lib/time/span.ts";
 import type { Store } from "../../../store/store.ts";
 import type { DeployRequest } from "../../operations.ts";
 
@@ -38,22 +39,18 @@ function wordsOf({ policy, upkeep }: Policies): Readonly<Record<string, string>>
     "rollout.promote": policy.promote,
     "rollout.surge": String(policy.surge),
     "rollout.unavailable": String(policy.unavailable),
-    "rollout.bake": seconds(policy.bakeMs),
-    "rollout.drain": seconds(policy.drainMs),
-    "rollout.keepWarm": seconds(policy.keepWarmMs),
-    "rollout.progressDeadline": seconds(policy.progressDeadlineMs),
+    "rollout.bake": spanWords(policy.bakeMs),
+    "rollout.drain": spanWords(policy.drainMs),
+    "rollout.keepWarm": spanWords(policy.keepWarmMs),
+    "rollout.progressDeadline": spanWords(policy.progressDeadlineMs),
     "rollout.onFailure": policy.onFailure,
     "drift.response": drift.response,
     "drift.maxConcurrent": concurrent(drift.maxConcurrent),
     "drift.ignore": drift.ignore.length === 0 ? "nothing" : drift.ignore.join(", "),
-    "servers.maxAge": maxAgeMs === undefined ? "none" : seconds(maxAgeMs),
+    "servers.maxAge": maxAgeMs === undefined ? "none" : spanWords(maxAgeMs),
   };
 }
 
 function concurrent(most: DriftPolicy["maxConcurrent"]): string {
   return "servers" in most ? String(most.servers) : `${Math.round(most.share * 1_000) / 10}%`;
-}
-
-function seconds(ms: number): string {
-  return `${ms / 1_000}s`;
 }

@@ -24,9 +24,9 @@ export async function createContainer(
   call: Call,
 ): Promise<HostServer> {
   requireNoVolumes(spec);
-  for (const device of spec.release.shape.devices ?? []) findDevice(device);
   const known = await knownServer(host, spec, call);
   if (known?.started || known?.exit) return hostServer(known);
+  for (const device of spec.release.shape.devices ?? []) findDevice(device);
   if (known) await removeContainer(host, known, call);
   const { id, image } = await host.images.ensure(spec.release.image, call);
   const loaded = { id, image: "command" in spec ? { ...image, argv: spec.command } : image };

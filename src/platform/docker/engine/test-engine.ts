@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exec } from "../../../lib/process/exec.ts";
@@ -27,13 +27,15 @@ export class TestEngine implements AsyncDisposable {
   readonly folder = `/tmp/kiln-dk-${randomBytes(3).toString("hex")}`;
   readonly socket = join(this.folder, "docker.sock");
   readonly engine: Engine = dockerEngine(this.socket);
+  /** Engines of one machine do not know of each other's networks: each has a range of its own, below the one that Kiln takes its own from. */
+  readonly #pool = `10.${randomInt(128, 192)}.0.0/16`;
   #daemon: ChildProcess | undefined;
   #keeps = false;
 
   async start(): Promise<void> {
     const at = (name: string) => join(this.folder, name);
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    writeFileSync(at("daemon.json"), JSON.stringify({ "live-restore": this.#keeps }));
+    this.#configure();
     const output = openSync(at("log"), "a", 0o600);
     const daemon = spawn(
       "dockerd",
@@ -53,10 +55,15 @@ export class TestEngine implements AsyncDisposable {
     }
   }
 
+  #configure(): void {
+    const config = { "live-restore": this.#keeps, "default-address-pools": [{ base: this.#pool, size: 24 }] };
+    writeFileSync(join(this.folder, "daemon.json"), JSON.stringify(config));
+  }
+
   /** Whether its containers outlive it (live-restore), from now on. */
   async keepContainers(keeps: boolean): Promise<void> {
     this.#keeps = keeps;
-    writeFileSync(join(this.folder, "daemon.json"), JSON.stringify({ "live-restore": keeps }));
+    this.#configure();
     this.#daemon?.kill("SIGHUP");
     const signal = AbortSignal.timeout(startMs);
     const isSo = async () =>
