@@ -68,7 +68,7 @@ clean_up() {
   wait
   # Its members end in the background.
   for _ in $(seq 100); do
-    find /sys/fs/cgroup -depth -type d \( -path "*/$group" -o -path "*/$group/*" \) -exec rmdir {} + 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} + 2>/dev/null || true
     [ -n "$(find /sys/fs/cgroup -maxdepth 2 -name "$group" -print -quit)" ] || break
     sleep 0.1
   done
