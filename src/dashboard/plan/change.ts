@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Answer, Asked } from "../../api/contract/types.ts";
 import { ask, invalidate } from "../store.ts";
+import { finalOf } from "../views/way-back.ts";
 import { plural } from "../words.ts";
 
 /** A change that can be asked for here. `remove` and `deploy` are left to the command line. */
@@ -45,8 +46,10 @@ export function titleOf({ service, change }: Wish): string {
 /** What the button does, in words of its effect. */
 export function effectOf({ change }: Wish, plan: Answer<"plan">): string {
   switch (change.kind) {
-    case "rollback":
-      return plan.final === undefined ? "Roll back" : `Send traffic to release ${plan.final}`;
+    case "rollback": {
+      const final = finalOf(plan);
+      return final === undefined ? "Roll back" : `Send traffic to release ${final}`;
+    }
     case "scale":
       return `Run ${plural(change.count, "server")}`;
     case "promotion":
