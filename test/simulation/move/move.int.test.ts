@@ -32,13 +32,6 @@ const mutants: Readonly<
     "nothing-is-left",
     (desired) => (desired.rollout === undefined ? { ...desired, move: undefined } : desired),
   ],
-  "the target that was left stays open two minutes longer": [
-    "one-target-answers",
-    (desired) =>
-      desired.move?.keptUntilMs === undefined
-        ? desired
-        : { ...desired, move: { ...desired.move, keptUntilMs: desired.move.keptUntilMs + 120_000 } },
-  ],
   "the servers on the target that was left are kept for good": [
     "comes-to-rest",
     (desired) =>
