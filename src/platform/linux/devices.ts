@@ -32,7 +32,7 @@ export function findDevice(path: string): Device {
   return { path, major, minor, mode: mode & 0o777, uid, gid };
 }
 
-const volumes = "No server gets a whole disk; data belongs into `servers.volumes`.";
+const volumes = "No server gets a whole disk; data belongs in `servers.volumes`.";
 
 /** makedev(3): how both numbers are packed for user space. */
 function numbersOf(packed: number): Pick<Device, "major" | "minor"> {
