@@ -7,7 +7,8 @@ import { findDevice } from "./devices.ts";
 let folder: string;
 const at = (name: string) => join(folder, name);
 const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("Skipped: disks and the machine's memory as devices, because making them needs root.");
+if (!isRoot)
+  console.log("Skipped: disks and the machine's memory as devices, because making them needs root.");
 
 beforeAll(() => {
   folder = mkdtempSync("/tmp/kiln-");

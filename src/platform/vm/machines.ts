@@ -189,7 +189,13 @@ const kvm = { path: "/dev/kvm", major: 10, minor: 232 };
 function withDevices(config: OciConfig, accelerator: Accelerator, user: number): OciConfig {
   const all = accelerator === "kvm" ? [tun, kvm] : [tun];
   const { linux } = config;
-  const rules = all.map(({ major, minor }) => ({ allow: true, type: "c", major, minor, access: "rw" }));
+  const rules = all.map(({ major, minor }) => ({
+    allow: true,
+    type: "c" as const,
+    major,
+    minor,
+    access: "rw",
+  }));
   const devices = all.map((one) => ({ ...one, type: "c", fileMode: 0o600, uid: user, gid: user }));
   const resources = { ...linux.resources, devices: [...(linux.resources.devices ?? []), ...rules] };
   return { ...config, linux: { ...linux, devices, resources } };

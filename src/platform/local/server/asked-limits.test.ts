@@ -21,13 +21,14 @@ test("limits are what was asked for, in the kernel's words; what differs is not 
     ...{
       "io.weight": "default 10\n",
       "memory.swap.max": "0\n",
-      "devices.list": "c *:* m\na *:* rwm\n",
+      "devices.list": "c *:* m\na *:* rwm\nc 10:229 rw\nc 10:232 rw\n",
       "cgroup.procs": "1\n",
     },
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(inside, name), text);
   const memory = { limit: 100_000, swap: 100_000 };
-  const resources = { devices: [], memory, pids: { limit: 1024 }, cpu: { period: 100_000, quota: 50_000 } };
+  const devices = [{ allow: true, type: "c" as const, major: 10, minor: 229, access: "rw" }];
+  const resources = { devices, memory, pids: { limit: 1024 }, cpu: { period: 100_000, quota: 50_000 } };
   const limits = askedLimits(inside, resources).map(({ file, value }) => [
     file.slice(inside.length + 1),
     value,
@@ -35,7 +36,7 @@ test("limits are what was asked for, in the kernel's words; what differs is not 
   expect(Object.fromEntries(limits)).toEqual({
     ...{ "memory.max": "98304\n", "memory.high": "max\n", "memory.low": "0\n", "cpu.max": "50000 100000\n" },
     ...{ "pids.max": "1024\n", "cpuset.cpus": "\n", "memory.soft_limit_in_bytes": "9223372036854771712\n" },
-    ...{ "io.weight": "default 100\n", "memory.swap.max": "0\n", "devices.list": "c *:* m\n" },
+    ...{ "io.weight": "default 100\n", "memory.swap.max": "0\n", "devices.list": "c *:* m\nc 10:229 rw\n" },
   });
 });
 

@@ -85,9 +85,9 @@ export function askedLimits(folder: string, resources: Resources): readonly Limi
     const text = isKnown ? readIfThere(join(folder, name)) : undefined;
     if (text === undefined) return [];
     const file = join(folder, name);
-    return [
-      { file, value: basename(file) === "devices.list" ? allowed(text) : wordsFor(asked.get(name), text) },
-    ];
+    const isDevices = basename(file) === "devices.list";
+    const value = isDevices ? allowed(text, resources.devices) : wordsFor(asked.get(name), text);
+    return [{ file, value }];
   });
 }
 
@@ -97,9 +97,10 @@ function wordsFor(asked: Expectation | undefined, text: string): string {
 }
 
 /** Without what other programs have added. */
-function allowed(text: string): string {
+function allowed(text: string, rules: Resources["devices"] = []): string {
+  const own = new Set(rules.map(({ type, major, minor, access }) => `${type} ${major}:${minor} ${access}`));
   return text
     .split("\n")
-    .filter((line) => line === "" || devices.has(line))
+    .filter((line) => line === "" || devices.has(line) || own.has(line))
     .join("\n");
 }

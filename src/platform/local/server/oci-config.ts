@@ -54,9 +54,18 @@ interface Mount {
   readonly options: readonly string[];
 }
 
+/** Which devices a cgroup lets its processes use; without a type and numbers, all others. */
+export interface DeviceRule {
+  readonly allow: boolean;
+  readonly access: string;
+  readonly type?: "c";
+  readonly major?: number;
+  readonly minor?: number;
+}
+
 /** Limits, as far as we set any. */
 export interface Resources {
-  readonly devices?: readonly object[];
+  readonly devices?: readonly DeviceRule[];
   readonly pids?: { readonly limit: number };
   /** In bytes; `swap` is both together. */
   readonly memory?: { readonly limit: number; readonly swap?: number };
@@ -247,7 +256,7 @@ function resources({ shape, cgroups, devices }: ConfigInput): Resources {
   return {
     devices: [
       { allow: false, access: "rwm" },
-      ...devices.map(({ major, minor }) => ({ allow: true, type: "c", major, minor, access: "rw" })),
+      ...devices.map(({ major, minor }) => ({ allow: true, type: "c" as const, major, minor, access: "rw" })),
     ],
     ...(cgroups.pids ? { pids: { limit: maxProcesses } } : {}),
     ...(cgroups.memory && shape.memoryBytes !== undefined
